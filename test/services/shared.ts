@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { after } from 'node:test'
+import { Redis } from 'ioredis'
+import { openRedis } from './redis.ts'
+
+/** What the helpers below need of a test context. */
+export interface TestLike {
+  after(work: () => Promise<void>): void
+}
+
+/**
+ * Servers that tests share. `scripts/test.ts` starts those that are needed and hands their addresses down in the
+ * environment; a test file that is run alone starts its own. A user's own server can be named in the same variable.
+ */
+export const shared = {
+  redis: { variable: 'PENSTOCK_TEST_REDIS_URL', open: () => openRedis({ config: { databases: '4096' } }) },
+} satisfies Record<string, SharedServer>
+
+export interface SharedServer {
+  variable: string
+  open(): Promise<AsyncDisposable & { readonly url: string }>
+}
+
+const ours = new AsyncDisposableStack()
+const urls = new Map<string, Promise<string>>()
+after(() => ours.disposeAsync())
+
+function addressOf({ variable, open }: SharedServer): Promise<string> {
+  const url = urls.get(variable) ?? (process.env[variable] ? Promise.resolve(process.env[variable]) : start(open))
+  urls.set(variable, url)
+  return url
+}
+
+const start = async (open: SharedServer['open']) => ours.use(await open()).url
+
+/** Address of an empty database in the shared Redis, for this test alone; it is emptied afterwards. INFO, CONFIG, FLUSHALL, FUNCTION and pub/sub are common to all. */
+export async function redisUrl(t: TestLike): Promise<string> {
+  const server = await addressOf(shared.redis)
+  await using opened = new AsyncDisposableStack()
+  const client = opened.adopt(new Redis(server), (open) => open.disconnect())
+  const database = await emptyDatabase(client)
+  t.after(async () => {
+    const cleaner = new Redis(server, { db: database })
+    await cleaner.flushdb().finally(() => cleaner.disconnect())
+  })
+  return Object.assign(new URL(server), { pathname: `/${database}` }).href
+}
+
+async function emptyDatabase(client: Redis): Promise<number> {
+  const [, databases] = (await client.config('GET', 'databases')) as [string, string]
+  for (;;) {
+    await client.select(0)
+    const database = 1 + ((await client.incr('penstock:test:database')) % (Number(databases) - 1))
+    await client.select(database)
+    if ((await client.dbsize()) === 0) return database
+  }
+}
+
+/** A name that nothing else in the shared server has. */
+export const scratchName = () => `t_${randomBytes(6).toString('hex')}`
