@@ -1,0 +1,218 @@
+/**
+ * The durable log between producers and sinks: read this first.
+ *
+ * A buffer has one or more shards. Writers append frames to a shard; each sink reads every shard with a reader of its
+ * own, which keeps a cursor, the seals of blocks not yet settled, the sink's state and its counters. Members: sqlite, redis.
+ */
+
+/** A place between two records of a shard: before record `index` of the frame at `offset`. */
+export interface Position {
+  readonly offset: number
+  readonly index: number
+}
+
+/** Records appended together, as the log holds them. */
+export interface Frame {
+  /** Place of the frame in its shard; grows from frame to frame by at least `count`, so that `offset + index` orders the shard's records. */
+  readonly offset: number
+  /** The frame as `record/frame.ts` lays it out. May be torn: the reader of the records finds out. */
+  readonly bytes: Uint8Array
+  /** Records in the frame, as stamped beside it at the append: known even where the bytes are torn. */
+  readonly count: number
+  /** Records in the shard since the log began, up to and including this frame; stamped at the append. */
+  readonly cumulative: number
+  /** When it was appended, Unix milliseconds by the log's clock. */
+  readonly appendedAtMs: number
+}
+
+/** Frames of one producer on their way into a log. Same identity in frame and fields. */
+export interface StampedFrame {
+  readonly producer: string
+  readonly boot: number
+  readonly seq: number
+  /** Records this boot had put into frames up to and including this one. */
+  readonly made: number
+  readonly count: number
+  readonly bytes: Uint8Array
+}
+
+export interface Buffer extends AsyncDisposable {
+  /** Identity of the log. A new one means that the log was reset, and that no position of the old one holds any more. */
+  readonly incarnation: string
+  readonly shards: readonly string[]
+  /** Opens the writing end. */
+  writer(): Promise<Writer>
+  /**
+   * Takes the reading end of one sink × shard, or resolves to undefined while another owner's lease holds.
+   * The first taking registers the sink at `startAt`; from then on nothing beyond its cursor is trimmed.
+   */
+  reader(options: ReaderOptions): Promise<Reader | undefined>
+  /** Every registered reader with its ledger and the log's size, from one snapshot per shard. */
+  inspect(): Promise<readonly ShardReport[]>
+  /** Lets go of frames that every registered reader has passed, in slices that stall nobody. Without a reader nothing goes. Resolves to how many frames went. */
+  trim(): Promise<number>
+  /** Forgets a sink: its cursor no longer holds the log. Its dead letters go with it. */
+  retire(sink: string): Promise<void>
+  /** Dead letters of a sink, oldest first. */
+  deadLetters(sink: string, options: { limit: number }): Promise<readonly StoredDeadLetter[]>
+}
+
+export interface Writer extends AsyncDisposable {
+  /** The seq that the log expects next from a producer's boot; 0 for a boot it has not seen. */
+  next(producer: string, boot: number): Promise<number>
+  /**
+   * Resolves once every frame is durable, in order and all of one producer's boot. A frame that the log already has is passed over.
+   * Throws GapError where the first seq lies beyond the expected one, BufferFullError where the size limit is reached,
+   * and BufferUnavailableError where the log cannot be reached: then the frames may or may not be in, and the same append may be repeated.
+   */
+  append(frames: readonly StampedFrame[]): Promise<void>
+  /** Passes the seqs up to and including `throughSeq` that are gone for good and counts their `records` as skipped. A repeat is a no-op. */
+  skip(gone: { producer: string; boot: number; throughSeq: number; records: number }): Promise<void>
+}
+
+export interface ReaderOptions {
+  readonly sink: string
+  readonly shard: string
+  /** Names the process in the lease. */
+  readonly owner: string
+  /** Where a sink that the log has never seen begins. */
+  readonly startAt: 'oldest' | 'now'
+}
+
+/**
+ * One sink's end of one shard, owned by lease. Every changing call throws FencedError once another owner has taken it;
+ * any call throws BufferUnavailableError where the log cannot be reached, and may then be repeated.
+ */
+export interface Reader extends AsyncDisposable {
+  readonly sink: string
+  readonly shard: string
+  /** Number of this ownership; each owner's is greater than the last one's. */
+  readonly fence: number
+  /** Aborts when the lease is lost: the owner stops sending and exposing. */
+  readonly lost: AbortSignal
+  /** Where everything before is settled, as of the taking. */
+  readonly cursor: Position
+  /** Blocks sealed and not settled, as the last owner left them, oldest first: to be sent again exactly as they are. */
+  readonly seals: readonly Seal[]
+  /** The sink's own state, as settled. */
+  readonly state: ReadonlyMap<string, Uint8Array>
+  /** Frames from the one that `from` points into, in order, at least one and about `maxBytes`; empty where there is none. Never a lease's business: reads stay reads. */
+  read(from: Position, options: { maxBytes: number }): Promise<readonly Frame[]>
+  /** Durably records the next block's boundary. `from` must be where the last seal, or the cursor, ends. */
+  seal(block: Omit<Seal, 'id'>): Promise<Seal>
+  /** Makes one seal two at a position within it, in one atomic step. Resolves to both, in order. */
+  split(seal: Seal, at: Position, tokens: readonly [string, string]): Promise<readonly [Seal, Seal]>
+  /**
+   * In one atomic step: cursor forward to the seal's end, dead letters stored, counters added, state saved, seal removed.
+   * The seal must be the oldest one. A repeat of a settle that already happened is a no-op.
+   */
+  settle(seal: Seal, settlement: Settlement): Promise<void>
+  /** Gives up this sink's records before `to`, counted as evicted, and drops the seals that begin there. For a buffer that is nearly full. */
+  evict(to: Position, records: number): Promise<void>
+}
+
+/** A block's boundary, durable before its first send: same records, same order, same shape, same token on every attempt. */
+export interface Seal {
+  readonly id: number
+  readonly from: Position
+  readonly to: Position
+  /** Hash of the sink and the record ids. */
+  readonly token: string
+  /** The filter, redaction and sampling rules that it was sealed under, as JSON. */
+  readonly shape: string
+}
+
+export interface Settlement {
+  readonly delivered: number
+  readonly filtered: number
+  readonly deadLetters: readonly DeadLetter[]
+  /** The sink's own state: entries to put; an empty value deletes. */
+  readonly state?: ReadonlyMap<string, Uint8Array>
+}
+
+/** A record that a sink refused for the record's own fault. */
+export interface DeadLetter {
+  /** Whether `bytes` are the record as JSON text, or what could not be decoded, as it stood in the log. */
+  readonly form: 'json' | 'undecodable'
+  readonly bytes: Uint8Array
+  readonly reason: string
+}
+
+export interface StoredDeadLetter extends DeadLetter {
+  readonly id: number
+  readonly sink: string
+  readonly shard: string
+  readonly atMs: number
+}
+
+/**
+ * Both sides of conservation for one reader, from where it started: `appended` comes from counts stamped at the append,
+ * `delivered` to `evicted` from what settle added, `backlog` from the frames beyond the cursor.
+ * `appended = delivered + filtered + deadLettered + evicted + backlog` whenever nothing is wrong.
+ */
+export interface Ledger {
+  readonly sink: string
+  readonly appended: number
+  readonly delivered: number
+  readonly filtered: number
+  readonly deadLettered: number
+  readonly evicted: number
+  readonly backlog: number
+  /** When the oldest record of the backlog was appended, Unix milliseconds; undefined where there is none. */
+  readonly oldestAtMs: number | undefined
+}
+
+/** What one boot of a producer made of its records, as the log knows it: `made = appended + refused + skipped` together with the producer's own `refused`. */
+export interface ProducerReport {
+  readonly producer: string
+  readonly boot: number
+  readonly nextSeq: number
+  readonly appended: number
+  readonly skipped: number
+}
+
+export interface ShardReport {
+  readonly shard: string
+  readonly ledgers: readonly Ledger[]
+  readonly producers: readonly ProducerReport[]
+  /** Bytes of the frames held, and the limit at which append refuses. */
+  readonly bytes: number
+  readonly maxBytes: number
+  /** Records since the log began. */
+  readonly cumulative: number
+}
+
+/** The first seq lies beyond the one that the log expects: frames are missing in between. Append from `expected`, or skip what is gone. */
+export class GapError extends Error {
+  override readonly name = 'GapError'
+  readonly expected: number
+  constructor(expected: number, got: number) {
+    super(`The log expects seq ${expected} next, not ${got}: append from there, or skip what is gone.`)
+    this.expected = expected
+  }
+}
+
+/** The size limit is reached: nothing was appended. Settle and trim still succeed and make room. */
+export class BufferFullError extends Error {
+  override readonly name = 'BufferFullError'
+}
+
+/** Another owner has taken this sink × shard: stop, and take it anew. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError'
+}
+
+/** The log cannot be reached or did not answer: what was asked may or may not have happened; the same call may be repeated. */
+export class BufferUnavailableError extends Error {
+  override readonly name = 'BufferUnavailableError'
+}
+
+/** The log was reset or lost a position that it had committed: nobody may go on by itself. */
+export class LogResetError extends Error {
+  override readonly name = 'LogResetError'
+}
+
+/** Order of two positions: negative, zero or positive as `a` lies before, at or after `b`. */
+export function comparePositions(a: Position, b: Position): number {
+  return a.offset - b.offset || a.index - b.index
+}
