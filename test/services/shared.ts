@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
 import { Redis } from 'ioredis'
+import { MongoClient } from 'mongodb'
+import { openMongo } from './mongo.ts'
 import { openRedis } from './redis.ts'
 
 /** What the helpers below need of a test context. */
@@ -14,6 +16,7 @@ export interface TestLike {
  */
 export const shared = {
   redis: { variable: 'PENSTOCK_TEST_REDIS_URL', open: () => openRedis({ config: { databases: '4096' } }) },
+  mongo: { variable: 'PENSTOCK_TEST_MONGO_URL', open: openMongo },
 } satisfies Record<string, SharedServer>
 
 export interface SharedServer {
@@ -56,5 +59,15 @@ async function emptyDatabase(client: Redis): Promise<number> {
   }
 }
 
+/** Address of a database of its own in the shared MongoDB, dropped after the test. */
+export async function mongoUrl(t: TestLike): Promise<string> {
+  const url = Object.assign(new URL(await addressOf(shared.mongo)), { pathname: `/${scratchName()}` }).href
+  t.after(async () => {
+    await using client = new MongoClient(url)
+    await client.db().dropDatabase()
+  })
+  return url
+}
+
 /** A name that nothing else in the shared server has. */
-export const scratchName = () => `t_${randomBytes(6).toString('hex')}`
+const scratchName = () => `t_${randomBytes(6).toString('hex')}`
