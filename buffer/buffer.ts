@@ -5,7 +5,10 @@
  * own, which keeps a cursor, the seals of blocks not yet settled, the sink's state and its counters. Members: sqlite, redis.
  */
 
-/** A place between two records of a shard: before record `index` of the frame at `offset`. */
+/**
+ * A place between two records of a shard: before record `index` of the frame at `offset`. The end of a frame is `endOf(frame)`,
+ * which need not be any frame's offset: reading from there begins with the next frame.
+ */
 export interface Position {
   readonly offset: number
   readonly index: number
@@ -210,6 +213,11 @@ export class BufferUnavailableError extends Error {
 /** The log was reset or lost a position that it had committed: nobody may go on by itself. */
 export class LogResetError extends Error {
   override readonly name = 'LogResetError'
+}
+
+/** The place behind a frame's last record, which is also the place before whatever comes next. */
+export function endOf(frame: Pick<Frame, 'offset' | 'count'>): Position {
+  return { offset: frame.offset + frame.count, index: 0 }
 }
 
 /** Order of two positions: negative, zero or positive as `a` lies before, at or after `b`. */
