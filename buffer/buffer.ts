@@ -84,7 +84,8 @@ export interface ReaderOptions {
 
 /**
  * One sink's end of one shard, owned by lease. Every changing call throws FencedError once another owner has taken it;
- * any call throws BufferUnavailableError where the log cannot be reached, and may then be repeated.
+ * any call throws BufferUnavailableError where the log cannot be reached, and may then be repeated: a repeat of a seal,
+ * split, settle or evict that already happened changes nothing and resolves as the first one would have.
  */
 export interface Reader extends AsyncDisposable {
   readonly sink: string
