@@ -1,0 +1,94 @@
+import { backoff } from '../runtime/backoff.ts'
+import type { Log } from '../runtime/log.ts'
+import { wait } from '../runtime/wait.ts'
+import { type Block, HaltError, RejectedError, RetryableError, type Sink, type Written } from '../sinks/sink.ts'
+
+/** What a sink × shard is doing, as operators see it. */
+export type SinkState = 'running' | 'retrying' | 'halted' | 'standby'
+
+/** What became of a block: the backend has it, or records of it are at fault. */
+export type Attempted =
+  | { readonly stored: true; readonly written: Written | undefined }
+  | { readonly stored: false; readonly rejection: RejectedError }
+
+export interface AttemptObserver {
+  readonly onState: (state: SinkState, reason?: string) => void
+  readonly onError: (kind: 'retry' | 'reject' | 'halt' | 'unknown') => void
+  readonly onWrite: (seconds: number) => void
+}
+
+export interface AttemptOptions {
+  readonly sink: Sink
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly observer: AttemptObserver
+}
+
+/** 30 s: often enough that a mended sink goes on before anybody wonders, rare enough not to fill a log. */
+const haltedRetryMs = 30_000
+/** An unknown error may be passing trouble; after this many in a row it is treated as the operator's matter. */
+const unknownAttempts = 5
+
+/** Writes one block until the backend has it or says that records are at fault: for ever, unless the signal is aborted. */
+export async function attempt(first: Block, options: AttemptOptions): Promise<Attempted> {
+  const { sink, signal, observer } = options
+  let block = first
+  let unknownInARow = 0
+  for (let tries = 0; ; tries++) {
+    const startedAt = performance.now()
+    try {
+      const written = await sink.write(block, signal)
+      observer.onWrite((performance.now() - startedAt) / 1000)
+      observer.onState('running')
+      return { stored: true, written }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof RejectedError) {
+        observer.onError('reject')
+        observer.onState('running')
+        return { stored: false, rejection: error }
+      }
+      unknownInARow = isKnown(error) ? 0 : unknownInARow + 1
+      if (error instanceof HaltError || unknownInARow >= unknownAttempts) {
+        await halt(error, 'Sink is halted until this is mended; its records wait in the log.', options)
+      } else {
+        await pause(error, tries, options)
+      }
+      block = { ...first, repeated: true }
+    }
+  }
+}
+
+/** Shows the operator that the sink is halted and why, and waits until it is time to see whether it was mended. */
+export async function halt(error: unknown, sentence: string, options: Omit<AttemptOptions, 'sink'>): Promise<void> {
+  const { signal, log, observer } = options
+  observer.onError(error instanceof HaltError ? 'halt' : error instanceof RejectedError ? 'reject' : 'unknown')
+  observer.onState('halted', toReason(error))
+  log('error', sentence, { error, retryMs: haltedRetryMs })
+  await wait(haltedRetryMs, signal)
+}
+
+async function pause(error: unknown, tries: number, { signal, log, observer }: AttemptOptions): Promise<void> {
+  const afterMs = (error instanceof RetryableError ? error.afterMs : undefined) ?? backoff(tries)
+  const known = isKnown(error)
+  observer.onError(known ? 'retry' : 'unknown')
+  observer.onState('retrying', toReason(error))
+  if (known) {
+    log('warn', 'Sink did not take the block; it will be sent again.', {
+      reason: toReason(error),
+      tries: tries + 1,
+      afterMs,
+    })
+  } else {
+    log('error', 'Sink failed in an unknown way; the block will be sent again.', { error, tries: tries + 1, afterMs })
+  }
+  await wait(afterMs, signal)
+}
+
+function isKnown(error: unknown): boolean {
+  return error instanceof RetryableError || error instanceof HaltError
+}
+
+function toReason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,150 @@
+import {
+  type Buffer,
+  BufferUnavailableError,
+  comparePositions,
+  endOf,
+  FencedError,
+  LogResetError,
+  type Position,
+  type Reader,
+} from '../buffer/buffer.ts'
+import { backoff } from '../runtime/backoff.ts'
+import type { Log } from '../runtime/log.ts'
+import { wait } from '../runtime/wait.ts'
+import type { BlockLimits, Sink } from '../sinks/sink.ts'
+import type { FrameCache } from './frame-cache.ts'
+import { type DeliveryObserver, Session } from './session.ts'
+
+/** A sink as the pump runs it. */
+export interface PumpSink {
+  /** Name in the config; also its name in the log. */
+  readonly name: string
+  readonly sink: Sink
+  readonly limits: BlockLimits
+  readonly inFlight: number
+  /** Where it begins when the log has never seen it. */
+  readonly startAt: 'oldest' | 'now'
+}
+
+export interface DeliveryOptions {
+  readonly pumpSink: PumpSink
+  readonly buffer: Buffer
+  readonly shard: string
+  /** Names this process in leases. */
+  readonly owner: string
+  readonly cache: FrameCache
+  readonly graceMs: number
+  readonly log: Log
+  readonly observer: DeliveryObserver
+}
+
+/** 1 s: how often a standby asks whether the lease is free; a dead owner's lease ends within 4 s. */
+const standbyMs = 1000
+
+/** One sink × shard for as long as the pump runs: takes it, delivers, and takes it anew whenever it was lost. */
+export class Delivery {
+  readonly #options: DeliveryOptions
+  #evictBytes = 0
+  #pause = new AbortController()
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+  }
+
+  get sink(): string {
+    return this.#options.pumpSink.name
+  }
+
+  get shard(): string {
+    return this.#options.shard
+  }
+
+  /** Gives up the oldest records of about `bytes` for this sink alone: the buffer is nearly full because of it. */
+  evict(bytes: number): void {
+    this.#evictBytes = bytes
+    this.#pause.abort(new Error('The oldest records are given up, because the buffer is nearly full.'))
+  }
+
+  /** Runs until `stop` is aborted. Throws LogResetError when the log was reset: nobody may go on by itself. */
+  async run(stop: AbortSignal): Promise<void> {
+    for (let failures = 0; !stop.aborted; ) {
+      try {
+        await this.#own(stop)
+        failures = 0
+      } catch (error) {
+        if (error instanceof LogResetError) throw error
+        if (stop.aborted) return
+        this.#report(error)
+        await wait(error instanceof FencedError ? standbyMs : backoff(failures++), stop).catch(() => {})
+      }
+    }
+  }
+
+  async #own(stop: AbortSignal): Promise<void> {
+    const { buffer, pumpSink, shard, owner, observer } = this.#options
+    observer.onTurn()
+    await using reader = await buffer.reader({ sink: pumpSink.name, shard, owner, startAt: pumpSink.startAt })
+    if (!reader) {
+      observer.onState('standby')
+      await wait(standbyMs, stop)
+      return
+    }
+    if (this.#evictBytes > 0) return await this.#giveUpOldest(reader)
+    observer.onState('running')
+    pumpSink.sink.acquired?.(shard, reader.state)
+    this.#pause = new AbortController()
+    try {
+      const session = new Session({ ...this.#options, ...pumpSink, reader })
+      await session.run(AbortSignal.any([stop, this.#pause.signal]), this.#options)
+    } finally {
+      pumpSink.sink.released?.(shard)
+    }
+  }
+
+  /** Evicts whole frames, and to the end of every seal that it touches, so that no sealed block is halved. */
+  async #giveUpOldest(reader: Reader): Promise<void> {
+    let to: Position = reader.cursor
+    let records = 0
+    let bytes = 0
+    const throughSeals = reader.seals.at(-1)?.to ?? reader.cursor
+    while (bytes < this.#evictBytes || comparePositions(to, throughSeals) < 0) {
+      const frames = await reader.read(to, { maxBytes: this.#evictBytes })
+      if (frames.length === 0) break
+      for (const frame of frames) {
+        if (bytes >= this.#evictBytes && comparePositions(to, throughSeals) >= 0) break
+        records += frame.count - (frame.offset === to.offset ? to.index : 0)
+        bytes += frame.bytes.length
+        to = endOf(frame)
+      }
+    }
+    this.#evictBytes = 0
+    if (records === 0) return
+    await reader.evict(to, records)
+    const { log, pumpSink, shard, observer } = this.#options
+    observer.onEvicted(records)
+    log('error', 'Oldest records were given up for this sink, because it held a nearly full buffer.', {
+      sink: pumpSink.name,
+      shard,
+      records,
+      bytes,
+    })
+  }
+
+  #report(error: unknown): void {
+    const { log, pumpSink, shard, observer } = this.#options
+    if (error instanceof FencedError) {
+      observer.onState('standby')
+      log('info', 'Another pump has taken this sink and shard.', { sink: pumpSink.name, shard })
+    } else if (error instanceof BufferUnavailableError) {
+      observer.onState('retrying', error.message)
+      log('warn', 'Buffer cannot be reached; it will be asked again.', { reason: error.message })
+    } else {
+      observer.onState('retrying', String(error))
+      log('error', 'Delivery failed in an unknown way; it starts again from what is settled.', {
+        sink: pumpSink.name,
+        shard,
+        error,
+      })
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import type { Registry } from 'prom-client'
+import { type Buffer, BufferUnavailableError, LogResetError, type ShardReport } from '../buffer/buffer.ts'
+import { backoff } from '../runtime/backoff.ts'
+import type { Log } from '../runtime/log.ts'
+import { wait } from '../runtime/wait.ts'
+import { type Board, type DeliveryStatus, openBoard } from './board.ts'
+import { Delivery, type PumpSink } from './delivery.ts'
+import { FrameCache } from './frame-cache.ts'
+
+export interface PumpOptions {
+  readonly sinks: readonly PumpSink[]
+  /** Opens the log; called again after it was reset. Throws BufferUnavailableError where it cannot be reached now; anything else is final. */
+  readonly openBuffer: () => Promise<Buffer>
+  /** Names this process in leases. */
+  readonly owner: string
+  /** Frames kept decoded, so that sinks that read together decode once. */
+  readonly cacheBytes: number
+  /** How long the blocks on their way may take to settle when the pump stops. */
+  readonly graceMs: number
+  readonly registry: Registry
+  readonly log: Log
+}
+
+export interface Health {
+  readonly ready: boolean
+  readonly buffer: 'reachable' | 'unreachable'
+  readonly sinks: readonly DeliveryStatus[]
+  /** Sinks that hold the log and are not in the config: retire them, or bring them back. */
+  readonly orphans: readonly string[]
+}
+
+/** Delivers from one log to every sink, each at its own pace, until it is disposed. */
+export interface Pump extends AsyncDisposable {
+  /** Whether the buffer answers and every loop turns. A halted sink is named, but the pump stays ready: a restart would not mend it. */
+  health(): Promise<Health>
+  /** Rejects when the pump cannot go on: the process should end. */
+  readonly failed: Promise<never>
+}
+
+/** 1 s between trims: what a second leaves behind is let go in a few slices. */
+const trimEveryMs = 1000
+/** A loop that has not turned for this long is stuck; the longest honest wait is a halted sink's 30 s. */
+const stuckAfterMs = 120_000
+/** Of the buffer's size: above the first, the sink that holds most gives up its oldest down to the second. */
+const evictAbove = 0.95
+const evictDownTo = 0.9
+
+/** Opens the log and starts delivering; a log that cannot be reached yet is waited for. */
+export async function openPump(options: PumpOptions): Promise<Pump> {
+  const { log } = options
+  const stop = new AbortController()
+  let buffer: Buffer | undefined
+  const inspect = async () => (buffer ? await buffer.inspect().catch(() => []) : [])
+  const board = openBoard(
+    options.registry,
+    options.sinks.map(({ name }) => name),
+    inspect,
+  )
+  buffer = await openNow(options)
+  const running = run(options, board, stop.signal, buffer, (opened) => {
+    buffer = opened
+  })
+  const failed = running.then(() => new Promise<never>(() => {}))
+  failed.catch(() => {}) // whoever composes the process awaits it too
+
+  return {
+    failed,
+    async health() {
+      const reports = await buffer?.inspect().catch(() => undefined)
+      const sinks = board.statuses()
+      const turning = sinks.every(
+        ({ turnedAtMs, state }) => state === 'halted' || Date.now() - turnedAtMs < stuckAfterMs,
+      )
+      return {
+        ready: reports !== undefined && turning,
+        buffer: reports ? 'reachable' : 'unreachable',
+        sinks,
+        orphans: reports ? board.orphans(reports) : [],
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort(new Error('The pump stops.'))
+      await running.catch((error) => log('error', 'Pump stopped uncleanly.', { error }))
+    },
+  }
+}
+
+async function openNow({ openBuffer, log }: PumpOptions): Promise<Buffer | undefined> {
+  try {
+    return await openBuffer()
+  } catch (error) {
+    if (!(error instanceof BufferUnavailableError)) throw error
+    log('warn', 'Buffer cannot be reached; it will be asked again.', { reason: error.message })
+    return undefined
+  }
+}
+
+async function run(
+  options: PumpOptions,
+  board: Board,
+  stop: AbortSignal,
+  first: Buffer | undefined,
+  onOpened: (buffer: Buffer | undefined) => void,
+): Promise<void> {
+  const cache = new FrameCache(options.cacheBytes)
+  let opened = first
+  for (let tries = 0; !stop.aborted; tries++) {
+    opened ??= await openNow(options)
+    onOpened(opened)
+    if (!opened) {
+      await wait(backoff(tries), stop).catch(() => {})
+      continue
+    }
+    try {
+      await using buffer = opened
+      await serve(options, board, stop, buffer, cache)
+      tries = 0
+    } catch (error) {
+      if (!(error instanceof LogResetError)) throw error
+      options.log('error', 'The log was reset: what it held is gone, and every sink begins with the new one.', {
+        error,
+      })
+    }
+    onOpened(undefined)
+    opened = undefined
+    cache.clear()
+  }
+}
+
+/** Runs a delivery per sink × shard over one opened log, until `stop` or until one of them finds that the log was reset. */
+async function serve(
+  options: PumpOptions,
+  board: Board,
+  stop: AbortSignal,
+  buffer: Buffer,
+  cache: FrameCache,
+): Promise<void> {
+  const failure = new AbortController()
+  const signal = AbortSignal.any([stop, failure.signal])
+  const deliveries = options.sinks.flatMap((pumpSink) =>
+    buffer.shards.map((shard) => {
+      const log: Log = (level, sentence, fields) =>
+        options.log(level, sentence, { sink: pumpSink.name, shard, ...fields })
+      return new Delivery({
+        ...options,
+        pumpSink,
+        buffer,
+        shard,
+        cache,
+        log,
+        observer: board.observer(pumpSink.name, shard),
+      })
+    }),
+  )
+  const tasks = deliveries.map((delivery) => delivery.run(signal))
+  tasks.push(tend(options, board, buffer, deliveries, signal))
+  for (const task of tasks) task.catch((error) => failure.abort(error))
+  await Promise.allSettled(tasks)
+  if (failure.signal.aborted) throw failure.signal.reason
+}
+
+/** Keeps the log small: trims what every sink has passed, and evicts where one sink's backlog nearly fills it. */
+async function tend(
+  options: PumpOptions,
+  board: Board,
+  buffer: Buffer,
+  deliveries: readonly Delivery[],
+  stop: AbortSignal,
+): Promise<void> {
+  const known = new Set<string>()
+  while (!stop.aborted) {
+    try {
+      await buffer.trim()
+      const reports = await buffer.inspect()
+      for (const report of reports) relieve(report, deliveries)
+      for (const orphan of board.orphans(reports)) {
+        if (known.has(orphan)) continue
+        known.add(orphan)
+        options.log('warn', 'A sink that is not in the config holds the log; retire it or bring it back.', {
+          sink: orphan,
+        })
+      }
+    } catch (error) {
+      if (error instanceof LogResetError) throw error
+      options.log('warn', 'Log could not be trimmed; it is tried again.', { error })
+    }
+    await wait(trimEveryMs, stop).catch(() => {})
+  }
+}
+
+function relieve({ shard, bytes, maxBytes, ledgers }: ShardReport, deliveries: readonly Delivery[]): void {
+  if (bytes <= maxBytes * evictAbove) return
+  const holder = ledgers.reduce((most, ledger) => (ledger.backlog > most.backlog ? ledger : most))
+  deliveries
+    .find((delivery) => delivery.shard === shard && delivery.sink === holder.sink)
+    ?.evict(bytes - maxBytes * evictDownTo)
+}
