@@ -87,7 +87,8 @@ export async function command(
     return (await execute(file, args, options)).stdout
   } catch (cause) {
     const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string } // execFile adds both to its errors
-    throw new Error(`"${[file, ...args].join(' ')}" failed:\n${(stdout + stderr).slice(-4000)}`, { cause })
+    const output = stdout + stderr || String(cause)
+    throw new Error(`"${[file, ...args].join(' ')}" failed:\n${output.slice(0, 2000)}`)
   }
 }
 

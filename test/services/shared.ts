@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
+import { createClient } from '@clickhouse/client'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
+import { openClickHouse } from './clickhouse.ts'
 import { openMongo } from './mongo.ts'
 import { openRedis } from './redis.ts'
 
@@ -17,6 +19,7 @@ export interface TestLike {
 export const shared = {
   redis: { variable: 'PENSTOCK_TEST_REDIS_URL', open: () => openRedis({ config: { databases: '4096' } }) },
   mongo: { variable: 'PENSTOCK_TEST_MONGO_URL', open: openMongo },
+  clickhouse: { variable: 'PENSTOCK_TEST_CLICKHOUSE_URL', open: openClickHouse },
 } satisfies Record<string, SharedServer>
 
 export interface SharedServer {
@@ -67,6 +70,19 @@ export async function mongoUrl(t: TestLike): Promise<string> {
     await client.db().dropDatabase()
   })
   return url
+}
+
+/** Address of a database of its own in the shared ClickHouse, dropped after the test. */
+export async function clickhouseUrl(t: TestLike): Promise<string> {
+  const server = await addressOf(shared.clickhouse)
+  const database = scratchName()
+  const run = async (query: string) => {
+    await using client = createClient({ url: server })
+    await client.command({ query })
+  }
+  await run(`CREATE DATABASE ${database}`)
+  t.after(() => run(`DROP DATABASE ${database} SYNC`))
+  return Object.assign(new URL(server), { pathname: `/${database}` }).href
 }
 
 /** A name that nothing else in the shared server has. */
