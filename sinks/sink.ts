@@ -60,7 +60,7 @@ export interface BlockLimits {
   readonly maxAgeMs: number
 }
 
-export interface SinkDefinition<Options extends z.ZodType = z.ZodType, S extends Sink = Sink> {
+export interface SinkDefinition<Options extends z.ZodObject = z.ZodObject, S extends Sink = Sink> {
   /** One line for the docs and the command line. */
   readonly summary: string
   /** What a repeat does: `record` and `block` store it once; `none` stores it again. */
@@ -76,7 +76,7 @@ export interface SinkDefinition<Options extends z.ZodType = z.ZodType, S extends
 }
 
 /** Declares a sink. */
-export function defineSink<Options extends z.ZodType, S extends Sink>(
+export function defineSink<Options extends z.ZodObject, S extends Sink>(
   definition: SinkDefinition<Options, S>,
 ): SinkDefinition<Options, S> {
   return definition
