@@ -3,28 +3,11 @@ import { after } from 'node:test'
 import { createClient } from '@clickhouse/client'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
-import { openClickHouse } from './clickhouse.ts'
-import { openMongo } from './mongo.ts'
-import { openRedis } from './redis.ts'
+import { type SharedServer, sharedServers } from './shared-servers.ts'
 
 /** What the helpers below need of a test context. */
 export interface TestLike {
   after(work: () => Promise<void>): void
-}
-
-/**
- * Servers that tests share. `scripts/test.ts` starts those that are needed and hands their addresses down in the
- * environment; a test file that is run alone starts its own. A user's own server can be named in the same variable.
- */
-export const shared = {
-  redis: { variable: 'PENSTOCK_TEST_REDIS_URL', open: () => openRedis({ config: { databases: '4096' } }) },
-  mongo: { variable: 'PENSTOCK_TEST_MONGO_URL', open: openMongo },
-  clickhouse: { variable: 'PENSTOCK_TEST_CLICKHOUSE_URL', open: openClickHouse },
-} satisfies Record<string, SharedServer>
-
-export interface SharedServer {
-  variable: string
-  open(): Promise<AsyncDisposable & { readonly url: string }>
 }
 
 const ours = new AsyncDisposableStack()
@@ -41,7 +24,7 @@ const start = async (open: SharedServer['open']) => ours.use(await open()).url
 
 /** Address of an empty database in the shared Redis, for this test alone; it is emptied afterwards. INFO, CONFIG, FLUSHALL, FUNCTION and pub/sub are common to all. */
 export async function redisUrl(t: TestLike): Promise<string> {
-  const server = await addressOf(shared.redis)
+  const server = await addressOf(sharedServers.redis)
   await using opened = new AsyncDisposableStack()
   const client = opened.adopt(new Redis(server), (open) => open.disconnect())
   const database = await emptyDatabase(client)
@@ -64,7 +47,7 @@ async function emptyDatabase(client: Redis): Promise<number> {
 
 /** Address of a database of its own in the shared MongoDB, dropped after the test. */
 export async function mongoUrl(t: TestLike): Promise<string> {
-  const url = Object.assign(new URL(await addressOf(shared.mongo)), { pathname: `/${scratchName()}` }).href
+  const url = Object.assign(new URL(await addressOf(sharedServers.mongo)), { pathname: `/${scratchName()}` }).href
   t.after(async () => {
     await using client = new MongoClient(url)
     await client.db().dropDatabase()
@@ -74,7 +57,7 @@ export async function mongoUrl(t: TestLike): Promise<string> {
 
 /** Address of a database of its own in the shared ClickHouse, dropped after the test. */
 export async function clickhouseUrl(t: TestLike): Promise<string> {
-  const server = await addressOf(shared.clickhouse)
+  const server = await addressOf(sharedServers.clickhouse)
   const database = scratchName()
   const run = async (query: string) => {
     await using client = createClient({ url: server })
