@@ -15,6 +15,8 @@ export interface PumpOptions {
   readonly owner: string
   /** Frames kept decoded, so that sinks that read together decode once. */
   readonly cacheBytes: number
+  /** Bytes, as they stand in the log, of all blocks cut and not settled: shared evenly, so that a sink that stands still takes nothing from the others. */
+  readonly inFlightBytes: number
   /** How long the blocks on their way may take to settle when the pump stops. */
   readonly graceMs: number
   readonly registry: Registry
@@ -137,8 +139,12 @@ async function serve(
 ): Promise<void> {
   const failure = new AbortController()
   const signal = AbortSignal.any([stop, failure.signal])
-  const deliveries = options.sinks.flatMap((pumpSink) =>
+  const places = buffer.shards.length * options.sinks.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  const shareBytes = Math.floor(options.inFlightBytes / places)
+  const deliveries = options.sinks.flatMap((sink) =>
     buffer.shards.map((shard) => {
+      const limits = { ...sink.limits, maxBytes: Math.min(sink.limits.maxBytes, shareBytes) }
+      const pumpSink = { ...sink, limits }
       const log: Log = (level, sentence, fields) =>
         options.log(level, sentence, { sink: pumpSink.name, shard, ...fields })
       return new Delivery({

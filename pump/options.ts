@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { listenType } from '../runtime/listen.ts'
+
+/** The pump's own settings. */
+export const pumpOptions = z.strictObject({
+  admin: listenType(8082).prefault({}).describe('Where /healthz, /readyz and /metrics are served'),
+  cacheBytes: z
+    .int()
+    .positive()
+    .default(8 * 1024 * 1024) // 8 MiB of frames are about 30,000 records: seconds of live traffic, 40 MB decoded
+    .describe('Frames kept decoded, in bytes as they stand in the log, so that sinks that read together decode once'),
+  inFlightBytes: z
+    .int()
+    .positive()
+    .default(32 * 1024 * 1024) // 32 MiB decode to about 130 MB, which leaves a pump of 300 MB its own code and drivers
+    .describe(
+      'Blocks cut and not settled, in bytes as they stand in the log, shared evenly among all sinks and shards',
+    ),
+  graceMs: z
+    .int()
+    .nonnegative()
+    .default(5000)
+    .describe('How long blocks on their way may take to settle when the pump stops, milliseconds'),
+})
+
+export type PumpSettings = z.output<typeof pumpOptions>
+
+/** What every sink can be told besides its own options. */
+export const deliveryOptions = z.strictObject({
+  block: z
+    .strictObject({
+      maxRecords: z
+        .int()
+        .positive()
+        .optional()
+        .describe('Records at which a block is cut; default as the sink advises'),
+      maxBytes: z
+        .int()
+        .positive()
+        .optional()
+        .describe('Bytes, as they stand in the log, at which a block is cut; default as the sink advises'),
+      maxAgeMs: z
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Longest that a record waits for its block to fill, milliseconds; default as the sink advises'),
+    })
+    .prefault({})
+    .describe('How blocks are cut for this sink'),
+  startAt: z.enum(['oldest', 'now']).default('oldest').describe('Where the sink begins when the log has never seen it'),
+})
