@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { load, YAMLException } from 'js-yaml'
+import { ConfigError } from '../runtime/check.ts'
+
+/** A fault in a configuration, where it stands. */
+export interface Fault {
+  /** Keys and indexes that lead to it from the top. */
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** A configuration as its file says, with variables and secrets put in. */
+export interface Source {
+  readonly file: string
+  readonly text: string
+  readonly value: unknown
+  /** Variables and secret files that could not be had. */
+  readonly faults: readonly Fault[]
+}
+
+export interface SourceOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly readFile?: (path: string) => string
+}
+
+/** Reads a YAML or JSON file and puts in `${NAME}`, `${NAME:-default}` and `${file:/run/secrets/name}`; `$${` stands for a literal `${`. */
+export function readSource(file: string, options: SourceOptions = {}): Source {
+  const readFile = options.readFile ?? ((path: string) => readFileSync(path, 'utf8'))
+  const text = readText(file, readFile)
+  const faults: Fault[] = []
+  const value = fill(parse(text, file), [], { env: options.env ?? process.env, readFile, faults })
+  return { file, text, value, faults }
+}
+
+function readText(file: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(file)
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read (${reasonOf(error)}). Name an existing file with --config.`, {
+      cause: error,
+    })
+  }
+}
+
+function parse(text: string, file: string): unknown {
+  try {
+    if (file.endsWith('.json')) return JSON.parse(text)
+    return load(text) ?? {}
+  } catch (error) {
+    const where = error instanceof YAMLException && error.mark ? `:${error.mark.line + 1}:${error.mark.column + 1}` : ''
+    const what = error instanceof YAMLException ? error.reason : reasonOf(error)
+    throw new ConfigError(`${file}${where}: not valid ${file.endsWith('.json') ? 'JSON' : 'YAML'}: ${what}`, {
+      cause: error,
+    })
+  }
+}
+
+interface Filling {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly readFile: (path: string) => string
+  readonly faults: Fault[]
+}
+
+/** Strings with `${…}` filled in; a string that is one variable alone becomes what YAML would make of its value, so that numbers stay numbers. */
+function fill(value: unknown, path: (string | number)[], filling: Filling): unknown {
+  if (typeof value === 'string') return value.includes('${') ? fillText(value, path, filling) : value
+  if (Array.isArray(value)) return value.map((item, i) => fill(item, [...path, i], filling))
+  if (value === null || typeof value !== 'object') return value
+  const filled: Record<string, unknown> = {}
+  for (const [key, item] of Object.entries(value)) filled[key] = fill(item, [...path, key], filling)
+  return filled
+}
+
+const variable = /\$\$\{|\$\{(?:file:(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^}]*))?)\}/g
+
+function fillText(text: string, path: (string | number)[], { env, readFile, faults }: Filling): unknown {
+  const filled = text.replaceAll(variable, (whole, file?: string, name?: string, fallback?: string) => {
+    if (whole === '$${') return '${'
+    if (file !== undefined) {
+      try {
+        return readFile(file).trimEnd()
+      } catch (error) {
+        faults.push({ path, message: `the secret file ${file} cannot be read (${reasonOf(error)})` })
+        return ''
+      }
+    }
+    const found = (name === undefined ? undefined : env[name]) ?? fallback
+    if (found === undefined)
+      faults.push({
+        path,
+        message: `the environment variable ${name} is not set; set it, or give a default: \${${name}:-…}`,
+      })
+    return found ?? ''
+  })
+  const alone = text.startsWith('${') && text.indexOf('}') === text.length - 1 && !text.startsWith('${file:')
+  return alone && /^(?:\d+|true|false)$/.test(filled) ? JSON.parse(filled) : filled
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
