@@ -1,0 +1,82 @@
+import * as z from 'zod'
+import { buffers } from '../buffer/index.ts'
+import { gatewayOptions } from '../gateway/options.ts'
+import { deliveryOptions, pumpOptions } from '../pump/options.ts'
+import type { ConfigError } from '../runtime/check.ts'
+import { listenType } from '../runtime/listen.ts'
+import { sinks } from '../sinks/index.ts'
+import { type Fault, type JsonSchema, toConfigError, toFaults } from './faults.ts'
+import { readSource, type SourceOptions } from './source.ts'
+
+export const roles = ['gateway', 'pump', 'console'] as const
+export type Role = (typeof roles)[number]
+
+const sinkTypes = Object.entries(sinks).map(([type, { summary, options }]) =>
+  options
+    .safeExtend({ type: z.literal(type).describe(summary), ...deliveryOptions.shape })
+    .meta({ title: type, description: summary }),
+)
+
+const bufferTypes = Object.entries(buffers).map(([type, { summary, options }]) =>
+  options.safeExtend({ type: z.literal(type).describe(summary) }).meta({ title: type, description: summary }),
+)
+
+type OneOf<T> = readonly [T, ...T[]]
+
+/** The whole configuration: what one file may say. */
+export const configType = z.strictObject({
+  dataDir: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Folder of the local buffer, the keys and the store; relative to the working folder'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level that is written'),
+    })
+    .prefault({})
+    .describe('Log lines, JSON on standard error'),
+  roles: z
+    .array(z.enum(roles))
+    .min(1)
+    .default([...roles])
+    .describe('What this process does'),
+  gateway: gatewayOptions.prefault({}).describe('The gateway'),
+  buffer: z
+    .discriminatedUnion('type', bufferTypes as unknown as OneOf<(typeof bufferTypes)[number]>) // the table of buffers is not empty
+    .prefault({ type: 'sqlite' })
+    .describe('The log between gateway and pump'),
+  pump: pumpOptions.prefault({}).describe('The pump'),
+  sinks: z
+    .record(
+      z
+        .string()
+        .regex(
+          /^[a-z][a-z0-9-]{0,62}$/,
+          'a sink’s name is lower-case letters, digits and dashes, and begins with a letter',
+        ),
+      z.discriminatedUnion('type', sinkTypes as unknown as OneOf<(typeof sinkTypes)[number]>), // the table of sinks is not empty
+    )
+    .default({ prometheus: { type: 'prometheus' }, store: { type: 'store' } } as never) // filled in by the schema of the sinks below
+    .describe('Where records go, by a name of your choice'),
+  console: listenType(8083).prefault({}).describe('Where the usage page and the usage API are served'),
+})
+
+export type Config = z.output<typeof configType>
+
+/** JSON Schema of the file as an operator writes it, for editors and for telling what was meant. */
+export function toJsonSchema(): JsonSchema {
+  return z.toJSONSchema(configType, { io: 'input', unrepresentable: 'any' }) as JsonSchema // its own type is wider
+}
+
+/** Reads, fills in and validates a configuration file. Throws ConfigError with every fault, its line and what was probably meant. */
+export function loadConfig(file: string, options: SourceOptions = {}): Config {
+  const source = readSource(file, options)
+  const result = configType.safeParse(source.value)
+  const faults: Fault[] = [
+    ...source.faults,
+    ...(result.success ? [] : toFaults(result.error, toJsonSchema(), source.value)),
+  ]
+  if (faults.length > 0 || !result.success) throw toConfigError(source, faults) satisfies ConfigError
+  return result.data
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Frame } from '../../buffer/buffer.ts'
+import { Draft } from '../../pump/draft.ts'
+import { FrameCache } from '../../pump/frame-cache.ts'
+import { encodeFrame, layFrame, packRecord, stampFrame, Undecodable } from '../../record/frame.ts'
+import { aRecord } from '../../record/sample.ts'
+
+const producer = '0192f0c1-2345-7abc-8def-0123456789ab'
+
+/** Frames of the given sizes, as a log would hold them one after another. */
+function framesOf(sizes: readonly number[]): Frame[] {
+  let cumulative = 0
+  return sizes.map((count, seq) => {
+    const bytes = encodeFrame(
+      Array.from({ length: count }, () => aRecord()),
+      { producer, boot: 1, seq, made: cumulative + count },
+    )
+    const frame = { offset: cumulative, bytes, count, cumulative: cumulative + count, appendedAtMs: 1_000 + seq }
+    cumulative += count
+    return frame
+  })
+}
+
+function draftOf(frames: readonly Frame[]): Draft {
+  const cache = new FrameCache(1e9)
+  const draft = new Draft({ offset: frames[0]?.offset ?? 0, index: 0 })
+  for (const frame of frames) draft.add(frame, cache.entries('0', frame), 0, frame.count)
+  return draft
+}
+
+test('a draft ends where its last frame ends, or within it', () => {
+  const [first, second] = framesOf([3, 4])
+  assert.ok(first && second)
+  const cache = new FrameCache(1e9)
+  const draft = new Draft({ offset: 0, index: 1 })
+  draft.add(first, cache.entries('0', first), 1, 3)
+  assert.deepEqual(draft.to, { offset: 3, index: 0 })
+  draft.add(second, cache.entries('0', second), 0, 2)
+  assert.deepEqual(draft.to, { offset: 3, index: 2 })
+  assert.equal(draft.size, 4)
+  assert.equal(draft.appendedAtMs, 1_001)
+})
+
+test('the two parts of a split hold the records of the whole, wherever it is cut', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 6 }), fc.nat(), (sizes, seed) => {
+      const whole = draftOf(framesOf(sizes))
+      const cut = seed % (whole.size + 1)
+      const [left, right] = whole.splitAt(cut)
+      assert.equal(left.size, cut)
+      assert.equal(left.size + right.size, whole.size)
+      assert.deepEqual([...left.records().records, ...right.records().records], whole.records().records)
+      assert.deepEqual(right.from, whole.positionOf(cut))
+      assert.deepEqual(right.to, whole.to)
+      if (cut > 0) assert.equal(left.to.offset + left.to.index, right.from.offset + right.from.index)
+    }),
+  )
+})
+
+test('the token depends on the sink and on every record, and on nothing else', () => {
+  const frames = framesOf([2, 2])
+  assert.equal(draftOf(frames).token('a'), draftOf(frames).token('a'))
+  assert.notEqual(draftOf(frames).token('a'), draftOf(frames).token('b'))
+  assert.notEqual(draftOf(frames).token('a'), draftOf(frames.slice(0, 1)).token('a'))
+  const moved = frames.map((frame) => ({ ...frame, offset: frame.offset + 100, appendedAtMs: 7 }))
+  assert.equal(draftOf(moved).token('a'), draftOf(frames).token('a'))
+})
+
+test('what cannot be decoded is left out of the records, keeps its place, and becomes a dead letter', () => {
+  const good = aRecord()
+  const bytes = layFrame([packRecord(good), Uint8Array.of(0xc1), packRecord(good)])
+  stampFrame(bytes, { producer, boot: 1, seq: 0, made: 3 })
+  const draft = draftOf([{ offset: 0, bytes, count: 3, cumulative: 3, appendedAtMs: 0 }])
+  const { records, places } = draft.records()
+  assert.deepEqual(records, [good, good])
+  assert.deepEqual(places, [0, 2])
+  assert.deepEqual(
+    draft.undecodable().map(({ form, bytes }) => [form, [...bytes]]),
+    [['undecodable', [0xc1]]],
+  )
+})
+
+test('a torn frame stands for as many undecodable records as were stamped beside it', () => {
+  const [frame] = framesOf([5])
+  assert.ok(frame)
+  const torn = { ...frame, bytes: frame.bytes.slice(0, 100) }
+  const entries = new FrameCache(1e9).entries('0', torn)
+  assert.equal(entries.length, 5)
+  assert.ok(entries.every((entry) => entry instanceof Undecodable))
+})
+
+test('a frame is decoded once while the cache has room for it', () => {
+  const [first, second] = framesOf([2, 2])
+  assert.ok(first && second)
+  const cache = new FrameCache(first.bytes.length + second.bytes.length - 1)
+  const decoded = cache.entries('0', first)
+  assert.equal(cache.entries('0', first), decoded)
+  cache.entries('0', second)
+  assert.notEqual(cache.entries('0', first), decoded)
+})
