@@ -53,6 +53,7 @@ function redisConf({ config, password, username, replicaOf, tls }: RedisOptions,
     dir: folder,
     save: '""',
     appendonly: 'yes',
+    'repl-diskless-sync-delay': '0', // 5 s by default, to wait for more replicas
     ...(tls ? tlsSettings(port, folder) : {}),
     ...(password ? credentials(password, username) : {}),
     ...(replicaOf ? replication(new URL(replicaOf.url)) : {}),
@@ -74,18 +75,22 @@ function tlsSettings(port: number, folder: string): Record<string, string> {
 }
 
 function credentials(password: string, username?: string): Record<string, string | readonly string[]> {
-  if (!username) return { requirepass: password }
-  return { user: ['default off', `${username} on >${password} ~* &* +@all`] }
+  if (!username) return { requirepass: quoted(password) }
+  return { user: ['default off', `${username} on ${quoted(`>${password}`)} ~* &* +@all`] }
 }
+
+const quoted = (value: string) => `"${value.replace(/[\\"]/g, '\\$&')}"`
 
 function replication({ hostname, port, username, password }: URL): Record<string, string> {
   return {
     replicaof: `${hostname} ${port}`,
-    'repl-diskless-sync-delay': '0', // 5 s by default, to wait for more replicas
     ...(username ? { masteruser: decodeURIComponent(username) } : {}),
-    ...(password ? { masterauth: decodeURIComponent(password) } : {}),
+    ...(password ? { masterauth: quoted(decodeURIComponent(password)) } : {}),
   }
 }
+
+// While a replica writes its first append-only file it refuses to end.
+const isInStep = (info: string) => info.includes('master_link_status:up') && info.includes('aof_rewrite_in_progress:0')
 
 async function isReady(url: string, ca: string | undefined, isReplica: boolean): Promise<boolean> {
   const client = new Redis(url, {
@@ -97,7 +102,7 @@ async function isReady(url: string, ca: string | undefined, isReplica: boolean):
   client.on('error', () => {}) // `connect` throws the same
   try {
     await client.connect()
-    return !isReplica || (await client.info('replication')).includes('master_link_status:up')
+    return !isReplica || isInStep(await client.info())
   } finally {
     client.disconnect()
   }

@@ -7,17 +7,19 @@ export interface UntilOptions {
   everyMs?: number
 }
 
+type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>
+
 /** Asks `condition` again and again; resolves with its first truthy answer. An error counts as "not yet" and is the cause when time runs out. */
 export async function until<T>(
   condition: () => T | Promise<T>,
   { what = 'the condition', timeoutMs = 10_000, everyMs = 10 }: UntilOptions = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   let cause: unknown
   do {
     try {
       const answer = await condition()
-      if (answer) return answer
+      if (answer) return answer as Truthy<T> // checked just now
       cause = undefined
     } catch (error) {
       cause = error
