@@ -5,6 +5,7 @@
  */
 import type * as z from 'zod'
 import type { RequestRecord } from '../record/fields.ts'
+import type { ExpositionFormat } from '../runtime/exposition.ts'
 import type { Log } from '../runtime/log.ts'
 
 export interface Block {
@@ -41,6 +42,11 @@ export interface Sink extends AsyncDisposable {
   settled?(block: Block): void
   /** The shard is no longer this pump's: nothing of it may be shown any more. */
   released?(shard: string): void
+  /**
+   * What the sink adds to the process's own /metrics: settled state as of the call, in slices small enough that others may
+   * run between them, without OpenMetrics' end mark.
+   */
+  expose?(format: ExpositionFormat): Iterable<string>
 }
 
 /** What a sink's `open` receives besides its options. */
