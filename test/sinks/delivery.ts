@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import type * as z from 'zod'
 import type { RequestRecord } from '../../record/fields.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Block, Sink, SinkDefinition } from '../../sinks/sink.ts'
@@ -72,7 +71,7 @@ export async function openDelivery(harness: SinkHarness, place: SinkPlace, overr
   const dataDir = await mkdtemp(join(tmpdir(), 'penstock-sink-'))
   const said: string[] = []
   const log: Log = (level, sentence, fields) => said.push(inspect([level, sentence, fields], { depth: null }))
-  const options = definition.options.parse({ ...place.options, ...overrides }) as z.output<z.ZodType> // the definition's type is not known here
+  const options = definition.options.parse({ ...place.options, ...overrides })
   const states = new Map<string, Map<string, Uint8Array>>()
   const open = () => definition.open(options, { name: 'under-test', log, dataDir })
 
