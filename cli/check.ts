@@ -1,0 +1,15 @@
+import { loadConfig } from '../config/config.ts'
+import { type Command, exitCodes, UsageError } from './command.ts'
+
+export const checkCommand: Command = {
+  summary: 'Names every fault of a configuration at once',
+  usage: 'FILE',
+  options: {},
+  examples: ['penstock check penstock.yaml'],
+  async run(_values, [file], { out, env }) {
+    if (file === undefined) throw new UsageError('Say which file: penstock check FILE')
+    const config = loadConfig(file, { env })
+    out(`${file} is right: ${config.gateway.apis.length} APIs, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`)
+    return exitCodes.ok
+  },
+}
