@@ -38,8 +38,14 @@ function install() {
   console.error('Installing dependencies (npm ci); this happens once and takes a minute.')
   const npm = process.env.npm_execpath
   const run = npm ? [process.execPath, npm] : ['npm']
-  const { status, stdout, stderr, error } = spawnSync(run[0], [...run.slice(1), 'ci'], { cwd: root, encoding: 'utf8' })
-  if (status !== 0) stop(`${stdout ?? ''}${stderr ?? ''}${error ?? ''}\nnpm ci failed; its output is above.`)
+  const env = { ...process.env, npm_config_loglevel: 'error' } // not the level of the npm that runs us, which may be silent
+  const { status, stdout, stderr, error } = spawnSync(run[0], [...run.slice(1), 'ci'], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  })
+  const output = `${stdout ?? ''}${stderr ?? ''}${error ?? ''}`.split('\n').slice(0, 20) // npm appends its whole manual
+  if (status !== 0) stop([...output, 'npm ci failed; its output is above.'].join('\n'))
   writeFileSync(mark, hash)
 }
 

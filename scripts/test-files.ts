@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 export type Suite = 'all' | 'unit' | 'long'
 
 const services = resolve('test/services')
+const shared = join(services, 'shared.ts')
 /** Whoever imports one of these, however indirectly, starts or installs a server. */
 const servers = ['server.ts', 'provision.ts'].map((name) => join(services, name))
 
@@ -22,10 +23,10 @@ export function testFiles(suite: Suite): TestFile[] {
   return suite === 'unit' ? found.filter(({ sources }) => !servers.some((file) => sources.includes(file))) : found
 }
 
-/** Whether a file, or one that it imports, uses the name; test/services itself, which defines the names, is not looked at. */
+/** Whether a file, or one that it imports, uses the name of a helper; the file that defines them is not looked at. */
 export function uses({ sources }: TestFile, name: string): boolean {
   const word = new RegExp(`\\b${name}\\b`)
-  return sources.some((file) => dirname(file) !== services && word.test(readFileSync(file, 'utf8')))
+  return sources.some((file) => file !== shared && word.test(readFileSync(file, 'utf8')))
 }
 
 function reached(file: string, seen = new Set<string>()): Set<string> {

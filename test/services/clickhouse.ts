@@ -50,7 +50,7 @@ function installedChdb(): Promise<string> {
   const recipe = ['package.json', 'package-lock.json'].map((name) => join(source, name))
   const make = async (folder: string) => {
     for (const file of ['package.json', 'package-lock.json']) await copyFile(join(source, file), join(folder, file))
-    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier']
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error']
     // Not `npm ci`: it insists on the optional packages of every platform, which a registry's mirror may lack. Versions and hashes come from the lock all the same.
     await command('npm', ['install', '--no-save', '--prefix', folder, ...quiet], { cwd: folder })
   }

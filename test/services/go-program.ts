@@ -22,7 +22,7 @@ async function build(source: string, file: string): Promise<void> {
   const go = existsSync(installed) ? installed : 'go'
   await command(go, ['version']).catch((cause) => {
     throw new Error(
-      'Go 1.24 or newer builds the servers of the tests, and there is none. See https://go.dev/doc/install',
+      'Go 1.25 or newer builds the servers of the tests, and there is none. See https://go.dev/doc/install',
       { cause },
     )
   })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -59,7 +59,8 @@ export async function cached({ service, version, recipe, make }: Artifact): Prom
   await locked(service, async () => {
     if (existsSync(folder)) return
     say(`Preparing ${service} ${version} for tests; kept for later runs.`)
-    const draft = await mkdtemp(join(cacheFolder, '.draft-'))
+    await removeDrafts(service)
+    const draft = await mkdtemp(join(cacheFolder, `.${service}-draft-`))
     try {
       await make(draft)
       await rename(draft, folder)
@@ -68,6 +69,13 @@ export async function cached({ service, version, recipe, make }: Artifact): Prom
     }
   })
   return folder
+}
+
+/** Those that a killed process left; nobody else makes one now, since we hold the lock. */
+async function removeDrafts(service: string): Promise<void> {
+  const names = await readdir(cacheFolder)
+  const drafts = names.filter((name) => name.startsWith(`.${service}-draft-`))
+  for (const draft of drafts) await rm(join(cacheFolder, draft), { recursive: true, force: true })
 }
 
 async function hashOf(files: readonly string[]): Promise<string> {

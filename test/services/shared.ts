@@ -37,12 +37,13 @@ export async function redisUrl(t: TestLike): Promise<string> {
 
 async function emptyDatabase(client: Redis): Promise<number> {
   const [, databases] = (await client.config('GET', 'databases')) as [string, string]
-  for (;;) {
+  for (let tried = 0; tried < Number(databases); tried++) {
     await client.select(0)
     const database = 1 + ((await client.incr('penstock:test:database')) % (Number(databases) - 1))
     await client.select(database)
     if ((await client.dbsize()) === 0) return database
   }
+  throw new Error(`None of the ${databases} databases of the shared Redis is empty.`)
 }
 
 /** Address of a database of its own in the shared MongoDB, dropped after the test. */
