@@ -23,7 +23,7 @@ const files = testFiles(suite).filter(({ path }) => parts.length === 0 || parts.
 if (files.length === 0) throw new Error(`There is no test file for "${process.argv.slice(2).join(' ')}".`)
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
 
 const { passed, failed } = await runFiles(files)
 console.log(`${passed} passed, ${failed} failed`)

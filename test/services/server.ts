@@ -53,6 +53,7 @@ const outputCharacters = 20_000 // enough for the reason of a failed start
 /** Starts a server on a free port with a fresh data folder. Resolves once it answers its protocol. */
 export async function openServer(recipe: ServerRecipe): Promise<Server> {
   const place = { port: await freePort(), folder: await mkdtemp(join(tmpdir(), `penstock-${recipe.name}-`)) }
+  cleanUpAtTheEnd(place.folder)
   let running: Running | undefined
 
   const end = async (signal: NodeJS.Signals) => {
@@ -69,6 +70,7 @@ export async function openServer(recipe: ServerRecipe): Promise<Server> {
   const dispose = async () => {
     await end('SIGTERM')
     await rm(place.folder, { recursive: true, force: true, maxRetries: 3 })
+    folders.delete(place.folder)
   }
 
   await start().catch(async (error) => {
@@ -94,14 +96,30 @@ interface Running {
   end(signal: NodeJS.Signals): Promise<void>
 }
 
-/** Children that live, with their folders: an exit that disposes of nothing still leaves nothing behind. */
-const living = new Map<ChildProcess, string>()
-process.on('exit', () => {
-  for (const [child, folder] of living) {
-    child.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
+const living = new Set<ChildProcess>()
+const folders = new Set<string>()
+let isWatching = false
+
+/** An exit that disposes of nothing, also one by a signal, still leaves nothing behind. */
+function cleanUpAtTheEnd(folder: string): void {
+  if (!isWatching) {
+    isWatching = true
+    process.once('exit', cleanUp)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, endBySignal)
   }
-})
+  folders.add(folder)
+}
+
+function cleanUp(): void {
+  for (const child of living) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+}
+
+function endBySignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 0) return // who else listens decides what the signal does
+  cleanUp()
+  process.kill(process.pid, signal) // nobody listens any more, so that it does what it does by default
+}
 
 function run({ file, args, env, cwd }: Command, folder: string): Running {
   const [command, ...words] = dyingWithUs([file, ...args])
@@ -118,7 +136,7 @@ function run({ file, args, env, cwd }: Command, folder: string): Running {
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
   child.stdin.on('error', () => {}) // the server closed it; the pipe is only there to end when we do
-  living.set(child, folder)
+  living.add(child)
   child.once('error', (error) => {
     exit = error.message
     living.delete(child)
