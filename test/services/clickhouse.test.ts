@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { buffer as drain } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { openClickHouse } from './clickhouse.ts'
@@ -33,6 +35,19 @@ test('rows come back as they were inserted, also the largest integers', async (t
   const { summary } = await client.insert({ table: 'things', values, format: 'JSONEachRow' })
   assert.equal(summary?.written_rows, '2')
   assert.deepEqual(await rows(client, 'SELECT * FROM things ORDER BY id'), values)
+})
+
+test('binary rows arrive whole, also where their bytes read as a blank line', async (t) => {
+  await using client = await withThings(t)
+  const row = Buffer.alloc(8 + 1 + 3)
+  row.writeBigUInt64LE(0x0a0a0an)
+  row.write('\u0003\n\na', 8)
+  const { stream } = await client.exec({
+    query: 'INSERT INTO things (id, name) FORMAT RowBinary',
+    values: Readable.from([row]),
+  })
+  await drain(stream)
+  assert.deepEqual(await rows(client, 'SELECT * FROM things'), [{ id: `${0x0a0a0a}`, name: '\n\na' }])
 })
 
 test('a token that comes again stores nothing', async (t) => {

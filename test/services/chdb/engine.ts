@@ -1,4 +1,8 @@
-import { type Connection, loadNative, type Native, type Stream } from './native.ts'
+import { randomUUID } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Connection, type InsertResult, loadNative, type Native, type Stream } from './native.ts'
 import { checkSingle, isInsert, isStreamable, preparation, type Statement } from './statement.ts'
 
 export interface Answer {
@@ -63,10 +67,30 @@ async function execute(native: Native, connection: Connection, statement: Statem
 
 async function insert(native: Native, connection: Connection, sql: string, data: Buffer): Promise<Executed> {
   const nothing = { rowsWritten: 0, bytesWritten: 0 } // the engine calls no data an error, a server does not
-  const inserted = data.length > 0 ? await native.InsertRawAsyncConnection(connection, sql, data, false) : nothing
+  const inserted =
+    data.length === 0
+      ? nothing
+      : data.includes(blankLine)
+        ? await insertFile(native, connection, sql, data)
+        : await native.InsertRawAsyncConnection(connection, sql, data, false)
   return {
     bytes: Buffer.alloc(0),
     summary: { written_rows: inserted.rowsWritten, written_bytes: inserted.bytesWritten },
+  }
+}
+
+/** The engine takes data as a part of the statement's text, where a blank line ends it. */
+const blankLine = '\n\n'
+
+async function insertFile(native: Native, connection: Connection, sql: string, data: Buffer): Promise<InsertResult> {
+  const file = join(tmpdir(), `penstock-insert-${randomUUID()}`)
+  await writeFile(file, data)
+  try {
+    const fromFile = sql.replace(/\bFORMAT\s+(\w+)\s*$/i, `FROM INFILE '${file}' FORMAT $1`)
+    await native.QueryAsyncConnection(connection, fromFile, 'TabSeparated')
+    return { rowsWritten: 0, bytesWritten: data.length } // the engine does not say how many rows
+  } finally {
+    await rm(file)
   }
 }
 
