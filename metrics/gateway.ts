@@ -45,13 +45,19 @@ export const recorderMetrics = {
   refused: metric({
     name: 'penstock_records_refused_total',
     type: 'counter',
-    help: 'Records refused and lost, by reason: ring_full or too_large',
+    help: 'Records refused and lost, by reason: ring_full, too_large, invalid or closed',
     labels: ['reason'],
+  }),
+  ringRecords: metric({
+    name: 'penstock_ring_records',
+    type: 'gauge',
+    help: 'Records that wait in memory for their append: made = appended + refused + these',
+    labels: [],
   }),
   ringBytes: metric({
     name: 'penstock_ring_bytes',
     type: 'gauge',
-    help: 'Estimated bytes of the records that wait in memory for their append',
+    help: 'Bytes of the records that wait in memory for their append',
     labels: [],
   }),
   forwarded: metric({

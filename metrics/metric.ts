@@ -17,12 +17,21 @@ export function metric<const Label extends string>(definition: MetricDefinition<
   return definition
 }
 
-/** A catalogue metric as prom-client's, in `registry`. */
-export function toCounter<L extends string>(definition: MetricDefinition<L>, registry: Registry): Counter<L> {
-  return new Counter({ ...described(definition, 'counter'), registers: [registry] })
+/** A catalogue metric as prom-client's, in `registry`; `collect` brings it up to date at scrape time, after a `reset`. */
+export function toCounter<L extends string>(
+  definition: MetricDefinition<L>,
+  registry: Registry,
+  collect?: (counter: Counter<L>) => void | Promise<void>,
+): Counter<L> {
+  const counter: Counter<L> = new Counter({
+    ...described(definition, 'counter'),
+    registers: [registry],
+    ...(collect ? { collect: () => collect(counter) } : {}),
+  })
+  return counter
 }
 
-/** As `toCounter`, for a gauge; `collect` sets it at scrape time. */
+/** As `toCounter`, for a gauge. */
 export function toGauge<L extends string>(
   definition: MetricDefinition<L>,
   registry: Registry,
