@@ -9,7 +9,9 @@ export const checkCommand: Command = {
   async run(_values, [file], { out, env }) {
     if (file === undefined) throw new UsageError('Say which file: penstock check FILE')
     const config = loadConfig(file, { env })
-    out(`${file} is right: ${config.gateway.apis.length} APIs, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`)
+    out(
+      `${file} is right: ${config.gateway.apis.length} APIs, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`,
+    )
     return exitCodes.ok
   },
 }

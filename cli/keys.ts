@@ -1,16 +1,10 @@
-import { join } from 'node:path'
 import { type Config, loadConfig } from '../config/config.ts'
 import { type KeyEntry, KeyError } from '../keys/keys.ts'
 import { openSqliteKeys } from '../keys/sqlite/store.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError } from './command.ts'
-import { defaultConfigFile } from './start.ts'
+import { defaultConfigFile, keysFile } from './files.ts'
 import { toTable } from './table.ts'
-
-/** Where the keys of a data folder are kept. */
-export function keysFile(config: Pick<Config, 'dataDir'>): string {
-  return join(config.dataDir, 'keys.db')
-}
 
 export const keysCommand: Command = {
   summary: 'Creates, lists and revokes API keys',
@@ -21,10 +15,14 @@ export const keysCommand: Command = {
     label: { type: 'string', value: 'TEXT', doc: 'What the key is for' },
     expires: { type: 'string', value: 'TIME', doc: 'When it stops working, such as 2027-01-31 or 90d' },
   },
-  examples: ['penstock keys create --consumer acme --expires 90d', 'penstock keys list --consumer acme', 'penstock keys revoke 7d2k9q4m1x'],
+  examples: [
+    'penstock keys create --consumer acme --expires 90d',
+    'penstock keys list --consumer acme',
+    'penstock keys revoke 7d2k9q4m1x',
+  ],
   async run(values, [verb, id], terminal) {
     const config = loadConfig(textOf(values, 'config') ?? defaultConfigFile, { env: terminal.env })
-    await using store = openSqliteKeys({ file: keysFile(config) })
+    await using store = openSqliteKeys({ file: keysFile(config.dataDir) })
     try {
       if (verb === 'create') return await create(store, config, values, terminal)
       if (verb === 'list') return await list(store, values, terminal)
@@ -42,7 +40,7 @@ type Store = ReturnType<typeof openSqliteKeys>
 async function create(store: Store, config: Config, values: OptionValues, { out, isTty }: Terminal): Promise<number> {
   const consumer = textOf(values, 'consumer')
   if (consumer === undefined) throw new UsageError('Say whose key it is: --consumer NAME')
-  const known = config.gateway.consumers.map(({ name }) => name)
+  const known = Object.keys(config.gateway.consumers)
   if (!known.includes(consumer)) {
     throw new UsageError(`There is no consumer "${consumer}" in the configuration.${didYouMean(consumer, known)}`)
   }
@@ -65,7 +63,9 @@ async function list(store: Store, values: OptionValues, { out, isTty }: Terminal
     for (const entry of entries) out(`${JSON.stringify(entry)}\n`)
     return exitCodes.ok
   }
-  const columns = ['id', 'consumer', 'key', 'label', 'created', 'expires', 'last used', 'state'].map((title) => ({ title }))
+  const columns = ['id', 'consumer', 'key', 'label', 'created', 'expires', 'last used', 'state'].map((title) => ({
+    title,
+  }))
   out(
     toTable(
       columns,
@@ -105,6 +105,7 @@ function toTime(text: string): number {
   const span = /^(\d+)([dh])$/.exec(text)
   if (span) return Date.now() + Number(span[1]) * (span[2] === 'd' ? 86_400_000 : 3_600_000)
   const date = Date.parse(text)
-  if (Number.isNaN(date)) throw new UsageError(`--expires takes a date such as 2027-01-31, or a span such as 90d, not "${text}".`)
+  if (Number.isNaN(date))
+    throw new UsageError(`--expires takes a date such as 2027-01-31, or a span such as 90d, not "${text}".`)
   return date
 }

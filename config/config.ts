@@ -41,7 +41,24 @@ export const configType = z.strictObject({
     .min(1)
     .default([...roles])
     .describe('What this process does'),
-  gateway: gatewayOptions.prefault({}).describe('The gateway'),
+  gateway: gatewayOptions
+    .safeExtend({
+      admin: listenType(8081).prefault({}).describe('Where /healthz, /readyz and /metrics of the gateway are served'),
+      ringBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(16 * 1024 * 1024)
+        .describe('Records in memory on their way to the disk, bytes; beyond it the newest are refused and counted'),
+      spoolBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(4 * 1024 * 1024 * 1024) // 4 GiB: some 12M records, 40 minutes of a shared buffer’s outage at 5,000 requests/s
+        .describe(
+          'Size of the local spool before a shared buffer, bytes; beyond it the newest records are refused and counted',
+        ),
+    })
+    .prefault({})
+    .describe('The gateway'),
   buffer: z
     .discriminatedUnion('type', bufferTypes as unknown as OneOf<(typeof bufferTypes)[number]>) // the table of buffers is not empty
     .prefault({ type: 'sqlite' })

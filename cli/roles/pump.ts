@@ -1,0 +1,79 @@
+import { hostname } from 'node:os'
+import { Registry } from 'prom-client'
+import type { Config } from '../../config/config.ts'
+import { openPump } from '../../pump/pump.ts'
+import { openAdmin } from '../../runtime/admin.ts'
+import { type ExpositionFormat, expose } from '../../runtime/exposition.ts'
+import type { Log } from '../../runtime/log.ts'
+import { sinks } from '../../sinks/index.ts'
+import type { BlockLimits, Sink, SinkDefinition } from '../../sinks/sink.ts'
+import { openBuffer } from './buffer.ts'
+
+/** A sink that is open, by its name in the config. */
+export interface OpenedSink {
+  readonly name: string
+  readonly type: string
+  readonly sink: Sink
+  readonly definition: SinkDefinition
+  readonly limits: BlockLimits
+  readonly startAt: 'oldest' | 'now'
+}
+
+/** Opens every sink of the config; `opened` closes them. */
+export async function openSinks(config: Config, log: Log, opened: AsyncDisposableStack): Promise<OpenedSink[]> {
+  const result: OpenedSink[] = []
+  for (const [name, { type, block, startAt, ...options }] of Object.entries(config.sinks)) {
+    const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the config's schema admits only these
+    const sinkLog: Log = (level, sentence, fields) => log(level, sentence, { sink: name, ...fields })
+    const sink = opened.use(await definition.open(options, { name, log: sinkLog, dataDir: config.dataDir }))
+    const limits = {
+      maxRecords: block.maxRecords ?? definition.block.maxRecords,
+      maxBytes: block.maxBytes ?? definition.block.maxBytes,
+      maxAgeMs: block.maxAgeMs ?? definition.block.maxAgeMs,
+    }
+    result.push({ name, type, sink, definition, limits, startAt })
+  }
+  return result
+}
+
+/** Runs the pump over sinks that are open, with its admin endpoints; `opened` stops it. Resolves to the admin address and to what rejects when it cannot go on. */
+export async function openPumpRole(
+  config: Config,
+  openedSinks: readonly OpenedSink[],
+  log: Log,
+  opened: AsyncDisposableStack,
+) {
+  const registry = new Registry()
+  const pump = opened.use(
+    await openPump({
+      ...config.pump,
+      sinks: openedSinks.map(({ name, sink, definition, limits, startAt }) => ({
+        name,
+        sink,
+        limits,
+        inFlight: definition.inFlight,
+        startAt,
+      })),
+      openBuffer: () => openBuffer(config),
+      owner: `${hostname()}/${process.pid}`,
+      registry,
+      log,
+    }),
+  )
+  const sources = openedSinks.flatMap(({ sink }) =>
+    sink.expose ? [(format: ExpositionFormat) => sink.expose?.(format) ?? []] : [],
+  )
+  const admin = opened.use(
+    await openAdmin({
+      listen: config.pump.admin,
+      healthz: () => ({ ok: true }),
+      readyz: async () => {
+        const { ready, ...facts } = await pump.health()
+        return { ok: ready, facts }
+      },
+      metrics: (format) => expose(format, registry, sources),
+      log,
+    }),
+  )
+  return { url: admin.url, failed: pump.failed }
+}
