@@ -1,0 +1,5 @@
+import prometheus from './prometheus/prometheus.ts'
+import type { SinkDefinition } from './sink.ts'
+
+/** Every sink there is. Adding one is a folder and a line here. */
+export const sinks = { prometheus } satisfies Record<string, SinkDefinition>
