@@ -25,6 +25,7 @@ export interface SessionOptions {
   readonly limits: BlockLimits
   /** Blocks sealed and not settled at once; 1 where the sink needs order. */
   readonly inFlight: number
+  readonly haltedRetryMs: number
   readonly log: Log
   readonly observer: DeliveryObserver
 }
@@ -131,7 +132,7 @@ export class Session {
   }
 
   #send(seal: Seal, draft: Draft, repeated: boolean): Sent {
-    const { sink, buffer, reader, log, observer } = this.#options
+    const { buffer, reader } = this.#options
     const { records, places } = draft.records()
     const block: Block = {
       token: seal.token,
@@ -139,18 +140,14 @@ export class Session {
       shard: reader.shard,
       incarnation: buffer.incarnation,
       seq: seal.from.offset + seal.from.index,
+      endSeq: seal.to.offset + seal.to.index,
       appendedAtMs: draft.appendedAtMs,
       repeated,
     }
     const attempted =
       records.length === 0
         ? Promise.resolve<Attempted>({ stored: true, written: undefined })
-        : attempt(block, {
-            sink,
-            signal: this.#signal,
-            log,
-            observer,
-          })
+        : attempt(block, { ...this.#options, signal: this.#signal })
     attempted.catch(() => {}) // awaited when its turn to settle comes
     return { seal, draft, block, places, attempted }
   }

@@ -17,6 +17,8 @@ export interface Block {
   readonly incarnation: string
   /** Place of the block's first record in that log: grows from block to block, also across splits, and starts anew with a new incarnation. */
   readonly seq: number
+  /** Place behind the block's last record: no greater than the next block's `seq`, and the same for the last part of a split block. */
+  readonly endSeq: number
   /** When the log took the block's last frame, Unix milliseconds: a store clamps its partition key to it, so that a producer's wrong clock makes no partitions. */
   readonly appendedAtMs: number
   /** The block may have been sent before: by an earlier attempt or an earlier owner. */

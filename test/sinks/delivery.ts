@@ -42,12 +42,14 @@ const patienceMs = 60_000
 export const patience = () => AbortSignal.timeout(patienceMs)
 
 export function aBlock(records: readonly RequestRecord[], overrides: Partial<Block> = {}): Block {
+  const { seq = 0 } = overrides
   return {
     token: randomUUID(),
     records,
     shard: '0',
     incarnation: 'a',
-    seq: 0,
+    seq,
+    endSeq: seq + records.length,
     appendedAtMs: Date.now(),
     repeated: false,
     ...overrides,
@@ -56,7 +58,8 @@ export function aBlock(records: readonly RequestRecord[], overrides: Partial<Blo
 
 /** The block that comes after `block` in the same log. */
 export function nextBlock(block: Block, records: readonly RequestRecord[]): Block {
-  return aBlock(records, { ...block, token: randomUUID(), records, seq: block.seq + block.records.length })
+  const seq = block.endSeq
+  return aBlock(records, { ...block, token: randomUUID(), records, seq, endSeq: seq + records.length })
 }
 
 /** The same block again, as the next owner or attempt sends it. */
