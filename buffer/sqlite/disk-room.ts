@@ -1,0 +1,46 @@
+import { statfsSync, statSync } from 'node:fs'
+import { LogResetError } from '../buffer.ts'
+
+export interface DiskRoomOptions {
+  readonly file: string
+  /** Free space of the disk under a file. */
+  readonly freeBytes?: (file: string) => number
+  readonly now?: () => number
+}
+
+/** 1 s: how old the answer of the file system may be; 64 MiB of reserve last for longer than that. */
+const askEveryMs = 1000
+
+/** What the disk under a file has left, asked for at most once a second. */
+export class DiskRoom {
+  readonly #options: Required<DiskRoomOptions>
+  readonly #inode: number
+  #askedAtMs = Number.NEGATIVE_INFINITY
+  #freeBytes = 0
+
+  constructor({ file, freeBytes = freeBytesOf, now = () => performance.now() }: DiskRoomOptions) {
+    this.#options = { file, freeBytes, now }
+    this.#inode = statSync(file).ino
+  }
+
+  /** Throws LogResetError where the file is no longer the one that was opened: what goes into it would be lost. */
+  check(): void {
+    const { file, freeBytes, now } = this.#options
+    if (now() - this.#askedAtMs < askEveryMs) return
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.#inode)
+      throw new LogResetError(`${file} was moved or deleted while it was open: what it held is gone.`)
+    this.#freeBytes = freeBytes(file)
+    this.#askedAtMs = now()
+  }
+
+  /** Checks, too. */
+  freeBytes(): number {
+    this.check()
+    return this.#freeBytes
+  }
+}
+
+function freeBytesOf(file: string): number {
+  const { bavail, bsize } = statfsSync(file)
+  return bavail * bsize
+}

@@ -1,0 +1,36 @@
+import type { SQLTagStore } from 'node:sqlite'
+import { comparePositions, type Position, type Seal, type Settlement } from '../buffer.ts'
+import { findSeals } from './seals.ts'
+
+/** Moves the cursor over the oldest seal, with all that comes of it. A repeat changes nothing. */
+export function settleSeal(
+  sql: SQLTagStore,
+  sink: string,
+  cursor: Position,
+  seal: Seal,
+  { delivered, filtered, deadLetters, state }: Settlement,
+  nowMs: number,
+): void {
+  const seals = findSeals(sql, sink)
+  if (!seals.some(({ id }) => id === seal.id) && comparePositions(cursor, seal.to) >= 0) return
+  const oldest = seals[0]
+  if (oldest?.id !== seal.id || comparePositions(oldest.from, cursor) !== 0)
+    throw new Error(`Block ${seal.id} of ${sink} is not the oldest sealed one, so it cannot be settled yet.`)
+  sql.run`DELETE FROM seals WHERE id = ${seal.id}`
+  for (const { form, reason, bytes } of deadLetters)
+    sql.run`INSERT INTO dead_letters (sink, at_ms, form, reason, bytes) VALUES (${sink}, ${nowMs}, ${form}, ${reason}, ${bytes})`
+  for (const [key, value] of state ?? []) {
+    if (value.length === 0) sql.run`DELETE FROM states WHERE sink = ${sink} AND key = ${key}`
+    else sql.run`INSERT OR REPLACE INTO states VALUES (${sink}, ${key}, ${value})`
+  }
+  const { offset, index } = oldest.to
+  sql.run`UPDATE readers SET cursor_offset = ${offset}, cursor_index = ${index}, delivered = delivered + ${delivered}, filtered = filtered + ${filtered}, dead_lettered = dead_lettered + ${deadLetters.length} WHERE sink = ${sink}`
+}
+
+/** Moves the cursor to a position without delivery, and drops the seals that begin before it. A repeat changes nothing. */
+export function evictTo(sql: SQLTagStore, sink: string, cursor: Position, to: Position, records: number): void {
+  if (comparePositions(cursor, to) >= 0) return
+  for (const { id, from } of findSeals(sql, sink))
+    if (comparePositions(from, to) < 0) sql.run`DELETE FROM seals WHERE id = ${id}`
+  sql.run`UPDATE readers SET cursor_offset = ${to.offset}, cursor_index = ${to.index}, evicted = evicted + ${records} WHERE sink = ${sink}`
+}
