@@ -20,12 +20,12 @@ export interface AttemptObserver {
 export interface AttemptOptions {
   readonly sink: Sink
   readonly signal: AbortSignal
+  /** How often a halted sink is tried again. */
+  readonly haltedRetryMs: number
   readonly log: Log
   readonly observer: AttemptObserver
 }
 
-/** 30 s: often enough that a mended sink goes on before anybody wonders, rare enough not to fill a log. */
-const haltedRetryMs = 30_000
 /** An unknown error may be passing trouble; after this many in a row it is treated as the operator's matter. */
 const unknownAttempts = 5
 
@@ -61,7 +61,7 @@ export async function attempt(first: Block, options: AttemptOptions): Promise<At
 
 /** Shows the operator that the sink is halted and why, and waits until it is time to see whether it was mended. */
 export async function halt(error: unknown, sentence: string, options: Omit<AttemptOptions, 'sink'>): Promise<void> {
-  const { signal, log, observer } = options
+  const { signal, log, observer, haltedRetryMs } = options
   observer.onError(error instanceof HaltError ? 'halt' : error instanceof RejectedError ? 'reject' : 'unknown')
   observer.onState('halted', toReason(error))
   log('error', sentence, { error, retryMs: haltedRetryMs })

@@ -34,6 +34,7 @@ export interface DeliveryOptions {
   readonly owner: string
   readonly cache: FrameCache
   readonly graceMs: number
+  readonly haltedRetryMs: number
   readonly log: Log
   readonly observer: DeliveryObserver
 }

@@ -16,6 +16,11 @@ export const pumpOptions = z.strictObject({
     .describe(
       'Blocks cut and not settled, in bytes as they stand in the log, shared evenly among all sinks and shards',
     ),
+  haltedRetryMs: z
+    .int()
+    .positive()
+    .default(30_000) // often enough that a mended sink goes on before anybody wonders, rare enough not to fill a log
+    .describe('How often a halted sink is tried again, milliseconds'),
   graceMs: z
     .int()
     .nonnegative()

@@ -19,6 +19,8 @@ export interface PumpOptions {
   readonly inFlightBytes: number
   /** How long the blocks on their way may take to settle when the pump stops. */
   readonly graceMs: number
+  /** How often a halted sink is tried again. */
+  readonly haltedRetryMs: number
   readonly registry: Registry
   readonly log: Log
 }
