@@ -85,31 +85,41 @@ export function openBoard(
 
 /** Both sides of conservation and the lag of every reader, fresh at each scrape; what cannot be read is left out rather than shown old. */
 function showLedgers(registry: Registry, inspect: () => Promise<readonly ShardReport[]>): void {
-  const gauges = {
-    appended: toGauge(pumpMetrics.appended, registry),
-    delivered: toGauge(pumpMetrics.delivered, registry),
-    filtered: toGauge(pumpMetrics.filtered, registry),
-    deadLettered: toGauge(pumpMetrics.deadLettered, registry),
-    evicted: toGauge(pumpMetrics.evicted, registry),
-    backlog: toGauge(pumpMetrics.lagRecords, registry),
+  // Every gauge waits for the one report of its scrape: a gauge is read as soon as its own `collect` is done.
+  let showing: Promise<void> | undefined
+  const shown = () => {
+    showing ??= show().finally(() => {
+      showing = undefined
+    })
+    return showing
   }
-  const conservationError = toGauge(pumpMetrics.conservationError, registry)
-  const lagSeconds = toGauge(pumpMetrics.lagSeconds, registry)
-  const bufferMaxBytes = toGauge(pumpMetrics.bufferMaxBytes, registry)
-  toGauge(pumpMetrics.bufferBytes, registry, async (bufferBytes) => {
+  const terms = {
+    appended: toGauge(pumpMetrics.appended, registry, shown),
+    delivered: toGauge(pumpMetrics.delivered, registry, shown),
+    filtered: toGauge(pumpMetrics.filtered, registry, shown),
+    deadLettered: toGauge(pumpMetrics.deadLettered, registry, shown),
+    evicted: toGauge(pumpMetrics.evicted, registry, shown),
+    backlog: toGauge(pumpMetrics.lagRecords, registry, shown),
+  }
+  const conservationError = toGauge(pumpMetrics.conservationError, registry, shown)
+  const lagSeconds = toGauge(pumpMetrics.lagSeconds, registry, shown)
+  const bufferBytes = toGauge(pumpMetrics.bufferBytes, registry, shown)
+  const bufferMaxBytes = toGauge(pumpMetrics.bufferMaxBytes, registry, shown)
+
+  async function show(): Promise<void> {
     const reports = await inspect()
-    for (const gauge of [...Object.values(gauges), conservationError, lagSeconds, bufferMaxBytes, bufferBytes])
+    for (const gauge of [...Object.values(terms), conservationError, lagSeconds, bufferMaxBytes, bufferBytes])
       gauge.reset()
     for (const { shard, ledgers, bytes, maxBytes } of reports) {
       bufferBytes.set({ shard }, bytes)
       bufferMaxBytes.set({ shard }, maxBytes)
       for (const ledger of ledgers) {
         const labels = { sink: ledger.sink, shard }
-        for (const [term, gauge] of Object.entries(gauges)) gauge.set(labels, ledger[term as keyof typeof gauges]) // entries lose the key type
+        for (const [term, gauge] of Object.entries(terms)) gauge.set(labels, ledger[term as keyof typeof terms]) // entries lose the key type
         const { appended, delivered, filtered, deadLettered, evicted, backlog, oldestAtMs } = ledger
         conservationError.set(labels, appended - delivered - filtered - deadLettered - evicted - backlog)
         lagSeconds.set(labels, oldestAtMs === undefined ? 0 : Math.max(0, (Date.now() - oldestAtMs) / 1000))
       }
     }
-  })
+  }
 }
