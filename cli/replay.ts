@@ -28,7 +28,10 @@ export const replayHeader = 'x-replay-answer'
 
 /** Sends every entry once, in order of the log, with the log's host as X-Forwarded-For. Nothing is sent again. */
 export async function replay(entries: AsyncIterable<AccessLogEntry>, options: ReplayOptions): Promise<ReplayResult> {
-  await using pool = new Pool(options.target, { connections: options.concurrency, pipelining: 1 })
+  await using opened = new AsyncDisposableStack()
+  const pool = opened.adopt(new Pool(options.target, { connections: options.concurrency, pipelining: 1 }), (pool) =>
+    pool.destroy(),
+  )
   const statuses = new Map<number, number>()
   const onTheWay = new Set<Promise<void>>()
   let sent = 0

@@ -53,7 +53,7 @@ export async function callSteadily(
   keys: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
-  await using pool = new Pool(gateway, { connections: 32 })
+  const pool = new Pool(gateway, { connections: 32 })
   const send = async (method: string, path: string, key: string) => {
     const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
     const { body } = await pool.request({
@@ -69,6 +69,7 @@ export async function callSteadily(
     callEvery(perSecond, () => send(...pick(calls), keys.get(consumer) ?? ''), signal),
   )
   await Promise.all([strangers, ...known])
+  await pool.destroy()
 }
 
 async function callEvery(perSecond: number, call: () => Promise<void>, signal: AbortSignal): Promise<void> {
