@@ -1,0 +1,58 @@
+import type { ProducerBoot } from './mend.ts'
+
+/** How far a boot's frames had come in the shared log when it was last appended to. */
+export interface Tail extends ProducerBoot {
+  readonly nextSeq: number
+}
+
+interface DatedTail extends Tail {
+  readonly atMs: number
+}
+
+/**
+ * The ends of the boots that were forwarded lately, kept with the cursor: what the shared log must still have, and what
+ * the local one can give again as long as it keeps forwarded frames.
+ */
+export class Tails {
+  readonly #tails = new Map<string, DatedTail>()
+  readonly #changed = new Map<string, Uint8Array>()
+  readonly #keepMs: number
+
+  constructor(state: ReadonlyMap<string, Uint8Array>, keepMs: number) {
+    this.#keepMs = keepMs
+    for (const [key, bytes] of state) this.#tails.set(key, JSON.parse(Buffer.from(bytes).toString()))
+  }
+
+  note({ producer, boot }: ProducerBoot, nextSeq: number): void {
+    const key = `${producer}/${boot}`
+    const tail = { producer, boot, nextSeq, atMs: Date.now() }
+    this.#tails.set(key, tail)
+    this.#changed.set(key, Buffer.from(JSON.stringify(tail)))
+  }
+
+  /** Those whose frames are still kept, oldest first. */
+  recent(): readonly Tail[] {
+    this.#forget()
+    return [...this.#tails.values()]
+  }
+
+  /** What a settle has to put. */
+  changes(): ReadonlyMap<string, Uint8Array> {
+    this.#forget()
+    return this.#changed
+  }
+
+  /** What `changes` gave last is durable. */
+  saved(): void {
+    this.#changed.clear()
+  }
+
+  #forget(): void {
+    const before = Date.now() - this.#keepMs
+    for (const [key, { atMs }] of this.#tails) {
+      if (atMs >= before) continue
+      this.#tails.delete(key)
+      this.#changed.set(key, new Uint8Array()) // empty: deletes
+    }
+  }
+}
