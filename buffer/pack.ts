@@ -1,0 +1,43 @@
+import type { Detail, RequestRecord } from '../record/fields.ts'
+import { packRecord, recordMaxBytes } from '../record/frame.ts'
+
+/** 256 Ki UTF-16 units, at most 768 KiB in UTF-8: both bodies of a record that was too large stay far below what a record may take. */
+const keptBodyLength = 256 * 1024
+
+/**
+ * The bytes of a record that fits into a frame. Where it would not, its detail gives way: the bodies are cut, and where
+ * that is not enough all of it goes; `truncated` names the parts. Undefined where the record is too large without any detail.
+ */
+export function packToFit(record: RequestRecord): Uint8Array | undefined {
+  const whole = packRecord(record)
+  if (whole.length <= recordMaxBytes) return whole
+  if (!record.detail) return undefined
+  for (const detail of [withBodiesCut(record.detail), withPartsNamed(record.detail)]) {
+    const packed = packRecord({ ...record, detail })
+    if (packed.length <= recordMaxBytes) return packed
+  }
+  return undefined
+}
+
+const bodies = ['requestBody', 'responseBody'] as const
+const parts = ['requestHeaders', 'responseHeaders', ...bodies] as const
+
+function withBodiesCut(detail: Detail): Detail {
+  const cut: Detail = { ...detail }
+  for (const name of bodies) {
+    const body = detail[name]
+    if (body === undefined || body.length <= keptBodyLength) continue
+    cut[name] = body.slice(0, keptBodyLength).toWellFormed() // the cut may go through a character
+    cut.truncated = named(cut.truncated, name)
+  }
+  return cut
+}
+
+function withPartsNamed(detail: Detail): Detail {
+  const gone = parts.filter((name) => detail[name] !== undefined)
+  return { truncated: gone.reduce(named, detail.truncated) ?? [] }
+}
+
+function named(truncated: string[] | undefined, name: string): string[] {
+  return truncated?.includes(name) ? truncated : [...(truncated ?? []), name]
+}

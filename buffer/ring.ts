@@ -1,0 +1,132 @@
+import { frameCutBytes, frameCutRecords, layFrame } from '../record/frame.ts'
+
+/** A frame on its way into the log: laid out, not yet stamped with its producer. */
+export interface CutFrame {
+  readonly seq: number
+  /** Records cut into frames up to and including this one. */
+  readonly made: number
+  readonly count: number
+  readonly bytes: Uint8Array
+}
+
+export interface RingOptions {
+  readonly maxBytes: number
+  /** What may be handed over and not yet acknowledged: the taker holds a copy of so much. */
+  readonly windowBytes: number
+}
+
+/** What a frame weighs before its first record, and what each record adds beside itself. */
+const emptyFrameBytes = layFrame([]).length
+const lengthBytes = 4
+
+/*
+  Packed records wait in memory until their frame is durable:
+
+    push ─► open frame ─ cut ─► waiting ─ handOver ─► handed over ─ acknowledge ─► gone
+            └──────────────────────── bytes ≤ maxBytes ──────────────────────┘
+                                        ▲                  │
+                                        └──── rewind ──────┘   the taker died: the same frames again
+
+  What was once taken is in a frame with a seq, and only ever leaves by an acknowledgement: so there is no gap to explain.
+*/
+export class Ring {
+  readonly #maxBytes: number
+  readonly #windowBytes: number
+  #open: Uint8Array[] = []
+  #openBytes = 0
+  #bytes = 0
+  #made = 0
+  #gone = 0
+  #nextSeq = 0
+  #nextHandOver = 0
+  #handedOverBytes = 0
+  /** By seq, which is also the order in which they were put. */
+  readonly #waiting = new Map<number, CutFrame>()
+
+  constructor({ maxBytes, windowBytes }: RingOptions) {
+    this.#maxBytes = maxBytes
+    this.#windowBytes = windowBytes
+  }
+
+  /** Bytes held, as they will stand in their frames. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Records held. */
+  get records(): number {
+    return this.#made + this.#open.length - this.#gone
+  }
+
+  get openRecords(): number {
+    return this.#open.length
+  }
+
+  /** Takes a packed record, and cuts the frame where it is full; false where the ring is full. */
+  push(packed: Uint8Array): boolean {
+    const frameBytes = this.#openBytes + packed.length + lengthBytes
+    if (frameBytes > frameCutBytes) this.cut()
+    const cost = packed.length + lengthBytes + (this.#open.length === 0 ? emptyFrameBytes : 0)
+    if (this.#bytes + cost > this.#maxBytes) return false
+    this.#bytes += cost
+    this.#openBytes += cost
+    this.#open.push(packed)
+    if (this.#open.length === frameCutRecords) this.cut()
+    return true
+  }
+
+  /** Closes the open frame, if it has any record. */
+  cut(): void {
+    if (this.#open.length === 0) return
+    this.#made += this.#open.length
+    const frame = { seq: this.#nextSeq++, made: this.#made, count: this.#open.length, bytes: layFrame(this.#open) }
+    this.#waiting.set(frame.seq, frame)
+    this.#open = []
+    this.#openBytes = 0
+  }
+
+  /** Whether `handOver` has a frame to give. */
+  get isBehind(): boolean {
+    return this.#nextHandOver < this.#nextSeq && this.#handedOverBytes < this.#windowBytes
+  }
+
+  /** The frames that may be handed over now, oldest first; each is given once, until `rewind`. */
+  handOver(): CutFrame[] {
+    const frames: CutFrame[] = []
+    while (this.isBehind) {
+      const frame = this.#waiting.get(this.#nextHandOver++)! // cut, and not acknowledged before it was handed over
+      this.#handedOverBytes += frame.bytes.length
+      frames.push(frame)
+    }
+    return frames
+  }
+
+  /** Lets go of the frames up to and including `throughSeq`; returns how many records they held. */
+  acknowledge(throughSeq: number): number {
+    let records = 0
+    for (const frame of this.#waiting.values()) {
+      if (frame.seq > throughSeq) break
+      this.#waiting.delete(frame.seq)
+      this.#bytes -= frame.bytes.length
+      this.#handedOverBytes -= frame.bytes.length
+      records += frame.count
+    }
+    this.#gone += records
+    return records
+  }
+
+  /** Every frame that is not acknowledged will be handed over again. */
+  rewind(): void {
+    this.#nextHandOver = this.#waiting.keys().next().value ?? this.#nextSeq
+    this.#handedOverBytes = 0
+  }
+
+  /** Gives up all that is held; returns how many records that was. */
+  discard(): number {
+    const records = this.records
+    this.cut()
+    this.acknowledge(this.#nextSeq)
+    this.rewind()
+    return records
+  }
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type CutFrame, Ring } from '../../buffer/ring.ts'
+import { decodeFrame, frameCutBytes, frameCutRecords, packRecord, stampFrame, Undecodable } from '../../record/frame.ts'
+import { aRecord } from '../../record/sample.ts'
+
+const producer = { producer: '0192f0c1-2345-7abc-8def-0123456789ab', boot: 1 }
+const mega = 1024 * 1024
+
+function openRing(options: Partial<ConstructorParameters<typeof Ring>[0]> = {}): Ring {
+  return new Ring({ maxBytes: 16 * mega, windowBytes: 16 * mega, ...options })
+}
+
+function pathsOf(frame: CutFrame): string[] {
+  stampFrame(frame.bytes, { ...producer, ...frame })
+  return decodeFrame(frame.bytes).map((record) => (record instanceof Undecodable ? '' : record.path))
+}
+
+const packed = (path: string) => packRecord(aRecord({ path }))
+
+test('a frame is cut by hand, and holds what was put since the last cut in order', () => {
+  const ring = openRing()
+  for (const path of ['/a', '/b', '/c']) ring.push(packed(path))
+  assert.equal(ring.isBehind, false)
+  ring.cut()
+  ring.cut()
+  ring.push(packed('/d'))
+  ring.cut()
+  const frames = ring.handOver()
+  assert.deepEqual(frames.map(pathsOf), [['/a', '/b', '/c'], ['/d']])
+  assert.deepEqual(
+    frames.map(({ seq, made, count }) => ({ seq, made, count })),
+    [
+      { seq: 0, made: 3, count: 3 },
+      { seq: 1, made: 4, count: 1 },
+    ],
+  )
+  assert.deepEqual(ring.handOver(), [])
+})
+
+test('a frame is cut by itself when it has its records or its bytes', () => {
+  const ring = openRing()
+  const tiny = packRecord(aRecord({ path: '/', traceId: '', spanId: '', userAgent: '', upstream: '', host: '' }))
+  for (let i = 0; i < frameCutRecords; i++) ring.push(tiny.subarray(0, 20))
+  assert.deepEqual([ring.openRecords, ring.handOver()[0]?.count], [0, frameCutRecords])
+  for (let i = 0; i < 300; i++) ring.push(packed('/'))
+  const [frame] = ring.handOver()
+  assert.ok(frame && frame.bytes.length <= frameCutBytes && frame.bytes.length > frameCutBytes - 1024)
+})
+
+test('a record as large as a frame may be stands alone in its frame', () => {
+  const ring = openRing()
+  ring.push(packed('/small'))
+  ring.push(packRecord(aRecord({ path: `/${'x'.repeat(3 * mega)}` })))
+  ring.push(packed('/small'))
+  ring.cut()
+  assert.deepEqual(
+    ring.handOver().map((frame) => frame.count),
+    [1, 1, 1],
+  )
+})
+
+test('a full ring refuses the newest record, and takes records again once a frame is acknowledged', () => {
+  const ring = openRing({ maxBytes: 100_000 })
+  let taken = 0
+  while (ring.push(packed(`/${taken}`))) taken++
+  assert.ok(ring.bytes <= 100_000)
+  assert.equal(ring.push(packed('/more')), false)
+  assert.equal(ring.records, taken)
+  const [first] = ring.handOver()
+  assert.ok(first)
+  assert.deepEqual(pathsOf(first)[0], '/0', 'the oldest is still there')
+  assert.equal(ring.acknowledge(first.seq), first.count)
+  assert.equal(ring.push(packed('/more')), true)
+  assert.equal(ring.records, taken - first.count + 1)
+})
+
+test('no more than the window is handed over at once, but always something', () => {
+  const ring = openRing({ windowBytes: 1000 })
+  for (let i = 0; i < 3; i++) {
+    for (let j = 0; j < 3; j++) ring.push(packed('/'))
+    ring.cut()
+  }
+  assert.deepEqual(seqs(ring.handOver()), [0])
+  assert.equal(ring.isBehind, false)
+  ring.acknowledge(0)
+  assert.equal(ring.isBehind, true)
+  assert.deepEqual(seqs(ring.handOver()), [1])
+})
+
+test('after a rewind what is not acknowledged is handed over again, the same', () => {
+  const ring = openRing()
+  for (const path of ['/a', '/b', '/c']) {
+    ring.push(packed(path))
+    ring.cut()
+  }
+  const frames = ring.handOver()
+  ring.acknowledge(0)
+  ring.rewind()
+  assert.deepEqual(ring.handOver(), frames.slice(1))
+  ring.acknowledge(2)
+  ring.rewind()
+  assert.deepEqual(ring.handOver(), [])
+  assert.deepEqual([ring.bytes, ring.records], [0, 0])
+})
+
+test('whatever happens, each taken record leaves once, in order, and the bytes are those of the frames', () => {
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.integer({ min: 1, max: 20_000 }) },
+    { weight: 2, arbitrary: fc.constantFrom('cut', 'handOver', 'acknowledge', 'rewind') },
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const ring = openRing({ maxBytes: 150_000, windowBytes: 50_000 })
+      const out = new Map<number, CutFrame>()
+      let taken = 0
+      let gone = 0
+      for (const step of steps) {
+        if (typeof step === 'number') taken += Number(ring.push(new Uint8Array(step)))
+        else if (step === 'cut') ring.cut()
+        else if (step === 'handOver') for (const frame of ring.handOver()) out.set(frame.seq, frame)
+        else if (step === 'acknowledge' && out.size > 0) {
+          const oldest = Math.min(...out.keys())
+          gone += ring.acknowledge(oldest)
+          out.delete(oldest)
+        } else if (step === 'rewind') {
+          ring.rewind()
+          out.clear()
+        }
+        assert.ok(ring.bytes <= 150_000)
+        assert.equal(ring.records, taken - gone)
+      }
+      assert.equal(ring.discard(), taken - gone)
+      assert.deepEqual([ring.bytes, ring.records, ring.handOver()], [0, 0, []])
+    }),
+  )
+})
+
+function seqs(frames: readonly CutFrame[]): number[] {
+  return frames.map((frame) => frame.seq)
+}
