@@ -21,8 +21,8 @@ export function inspect(db: Database, maxBytes: number): ShardReport {
     const producers = sql.all`SELECT producer, boot, next_seq AS nextSeq, appended, skipped FROM producers ORDER BY producer, boot`
     return {
       shard: onlyShard,
-      ledgers: findLedgers(db, log.cumulative),
-      producers: producers as unknown as ProducerReport[], // the columns are named in the statement
+      ledgers: findLedgers(db, log.cumulative).sort((a, b) => (a.sink < b.sink ? -1 : 1)),
+      producers: (producers as unknown as ProducerReport[]).map((row) => ({ ...row })), // the columns are named in the statement; a row has no prototype
       bytes: log.size_bytes,
       maxBytes,
       cumulative: log.cumulative,
@@ -32,7 +32,7 @@ export function inspect(db: Database, maxBytes: number): ShardReport {
 
 /** One walk over the counts of the frames gives every sink's backlog: from the foremost cursor to the hindmost. */
 function findLedgers({ sql }: Database, cumulative: number): Ledger[] {
-  const rows = sql.all`SELECT * FROM readers ORDER BY cursor_offset DESC, sink` as unknown as LedgerRow[] // as the schema has it
+  const rows = sql.all`SELECT * FROM readers ORDER BY cursor_offset DESC` as unknown as LedgerRow[] // as the schema has it
   let countedFrom = Number.MAX_SAFE_INTEGER
   let records = 0
   return rows.map((row) => {

@@ -26,6 +26,9 @@ export function addSeal(sql: SQLTagStore, sink: string, cursor: Position, block:
     throw new Error(`A block of ${sink} must begin at ${show(end)}, not at ${show(block.from)}.`)
   if (comparePositions(block.to, block.from) <= 0)
     throw new Error(`A block of ${sink} must end behind ${show(block.from)}, not at ${show(block.to)}.`)
+  const { cumulative } = sql.get`SELECT cumulative FROM log` as { cumulative: number } // made with the file
+  if (block.to.offset + block.to.index > cumulative)
+    throw new Error(`A block of ${sink} cannot end at ${show(block.to)}: the log ends at ${cumulative}.`)
   return insertSeal(sql, sink, block)
 }
 

@@ -1,0 +1,12 @@
+import { describe } from 'node:test'
+import { appendContract } from './append-contract.ts'
+import { deliveryContract } from './delivery-contract.ts'
+import { ownershipContract } from './ownership-contract.ts'
+import type { MakeLog } from './scratch-log.ts'
+
+/** What every buffer must do. Each member's test calls this once; `make` gives a log that is new. */
+export function bufferContract(name: string, make: MakeLog): void {
+  describe(`${name} appends as every buffer does`, () => appendContract(make))
+  describe(`${name} delivers as every buffer does`, () => deliveryContract(make))
+  describe(`${name} is owned as every buffer is`, () => ownershipContract(make))
+}

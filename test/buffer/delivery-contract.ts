@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { endOf, type Position } from '../../buffer/buffer.ts'
+import {
+  aProducer,
+  append,
+  ledger,
+  type MakeLog,
+  nothingElse,
+  readAll,
+  report,
+  sealTo,
+  take,
+  textOf,
+} from './scratch-log.ts'
+
+/** What holds of reading, sealing and settling, whatever keeps the log. */
+export function deliveryContract(make: MakeLog): void {
+  /** A log of five frames of two records each, and sink `a` at its begin. */
+  async function tenRecords() {
+    const scratch = await make()
+    const log = await scratch.open()
+    await append(log, aProducer().frames(2, 2, 2, 2, 2))
+    return { scratch, log, reader: await take(log), [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() }
+  }
+  const at = (offset: number, index = 0): Position => ({ offset, index })
+
+  test('a read gives whole frames from the one that the position points into, at least one, about as many bytes as wanted', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    await append(log, aProducer({ frameBytes: 1000 }).frames(2, 2, 2, 2, 2))
+    const reader = await take(log)
+    const offsets = async (from: Position, maxBytes: number) =>
+      (await reader.read(from, { maxBytes })).map(({ offset }) => offset)
+    assert.deepEqual(await offsets(at(0), 1), [0])
+    assert.deepEqual(await offsets(at(2, 1), 1), [2])
+    assert.deepEqual(await offsets(at(2, 1), 1_000_000), [2, 4, 6, 8])
+    const some = await offsets(at(0), 2500)
+    assert.ok(some.length >= 2 && some.length <= 4, `${some.length} frames for 2,500 bytes of 1,000 each`)
+    assert.deepEqual(await offsets(at(10), 1000), [])
+    await append(log, aProducer({ boot: 2 }).frames(1))
+    assert.deepEqual(await offsets(at(10), 1000), [10])
+  })
+
+  test('each sink reads all of the log at its own pace', async () => {
+    await using opened = await tenRecords()
+    const { log, reader } = opened
+    const other = await take(log, { sink: 'b' })
+    await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
+    assert.equal((await readAll(other)).length, 5)
+    assert.deepEqual((await ledger(log, 'a')).backlog, 0)
+    assert.deepEqual((await ledger(log, 'b')).backlog, 10)
+  })
+
+  test('a sink that the log has never seen begins with the oldest frame held, or now; a known one where it was', async () => {
+    await using opened = await tenRecords()
+    const { scratch, log, reader } = opened
+    await reader.settle(await sealTo(reader, at(0), at(4)), { delivered: 4, ...nothingElse })
+    await log.trim()
+    assert.deepEqual((await take(log, { sink: 'old' })).cursor, at(4))
+    assert.deepEqual((await take(log, { sink: 'new', startAt: 'now' })).cursor, at(10))
+    await append(log, aProducer({ boot: 2 }).frames(3))
+    const again = await scratch.open()
+    assert.deepEqual((await take(again, { sink: 'new', startAt: 'oldest' })).cursor, at(10))
+    assert.deepEqual((await take(again, { sink: 'a', startAt: 'now' })).cursor, at(4))
+    const { appended, backlog } = await ledger(log, 'new')
+    assert.deepEqual({ appended, backlog }, { appended: 3, backlog: 3 })
+  })
+
+  test('a sink that begins in an empty log gets what comes', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    const reader = await take(log)
+    assert.deepEqual(await readAll(reader), [])
+    assert.equal((await ledger(log)).oldestAtMs, undefined)
+    await append(log, aProducer().frames(1))
+    assert.equal((await readAll(reader)).length, 1)
+  })
+
+  test('seals outlive their owner and come back as they were, oldest first', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    const shape = '{"filter":"größer als „5“\\u0000"}'
+    const first = await reader.seal({ from: at(0), to: at(2, 1), token: 'first', shape })
+    const second = await reader.seal({ from: at(2, 1), to: at(6), token: 'second', shape: '{}' })
+    const next = await take(await scratch.open())
+    assert.deepEqual(next.seals, [first, second])
+    assert.deepEqual(next.cursor, at(0))
+    const third = await sealTo(next, at(6), at(10))
+    assert.deepEqual((await take(await scratch.open())).seals, [first, second, third])
+  })
+
+  test('a seal begins where the last one ends, and ends behind its begin', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    await assert.rejects(sealTo(reader, at(2), at(4)))
+    await sealTo(reader, at(0), at(4))
+    await assert.rejects(sealTo(reader, at(2), at(6)))
+    await assert.rejects(sealTo(reader, at(6), at(8)))
+    await assert.rejects(sealTo(reader, at(4), at(4)))
+    await assert.rejects(sealTo(reader, at(4), at(12)))
+    assert.equal((await take(await scratch.open())).seals.length, 1)
+  })
+
+  test('a seal that is repeated is the same seal', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    const seal = await sealTo(reader, at(0), at(4))
+    assert.deepEqual(await sealTo(reader, at(0), at(4)), seal)
+    assert.deepEqual((await take(await scratch.open())).seals, [seal])
+  })
+
+  test('a split makes one seal two in its place, in one step', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    const seal = await sealTo(reader, at(0), at(6), 'whole')
+    const behind = await sealTo(reader, at(6), at(8), 'behind')
+    const halves = await reader.split(seal, at(2, 1), ['left', 'right'])
+    assert.deepEqual(
+      halves.map(({ from, to, token, shape }) => ({ from, to, token, shape })),
+      [
+        { from: at(0), to: at(2, 1), token: 'left', shape: '{}' },
+        { from: at(2, 1), to: at(6), token: 'right', shape: '{}' },
+      ],
+    )
+    assert.deepEqual(await reader.split(seal, at(2, 1), ['left', 'right']), halves)
+    await assert.rejects(reader.settle(seal, { delivered: 6, ...nothingElse }))
+    const next = await take(await scratch.open())
+    assert.deepEqual(next.seals, [...halves, behind])
+    for (const one of next.seals) await next.settle(one, { delivered: 1, ...nothingElse })
+    assert.deepEqual((await take(await scratch.open())).cursor, at(8))
+  })
+
+  test('a seal is split only within, and only while it is there', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    const seal = await sealTo(reader, at(0), at(4))
+    for (const place of [at(0), at(4), at(5)]) await assert.rejects(reader.split(seal, place, ['left', 'right']))
+    assert.deepEqual((await take(await scratch.open())).seals, [seal])
+    const next = await take(await scratch.open())
+    await next.settle(seal, { delivered: 4, ...nothingElse })
+    await assert.rejects(next.split(seal, at(2), ['left', 'right']))
+  })
+
+  test('a settle moves the cursor, counts, keeps dead letters and state, and drops the seal, together and once', async () => {
+    await using opened = await tenRecords()
+    const { scratch, log, reader } = opened
+    const seal = await sealTo(reader, at(0), at(4, 1))
+    const letter = { form: 'json', bytes: Buffer.from('{"id":"x"}'), reason: 'refused: „nein“' } as const
+    const state = new Map([['count', Buffer.from([0, 255, 10, 13])]])
+    for (let i = 0; i < 2; i++) await reader.settle(seal, { delivered: 3, filtered: 1, deadLetters: [letter], state })
+    const { oldestAtMs, ...counts } = await ledger(log)
+    assert.deepEqual(counts, {
+      ...{ sink: 'a', appended: 10, delivered: 3, filtered: 1, deadLettered: 1, evicted: 0, backlog: 5 },
+    })
+    assert.ok(oldestAtMs)
+    const [kept, ...others] = await log.deadLetters('a', { limit: 10 })
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      { ...kept, bytes: textOf(kept!), atMs: 0 },
+      {
+        id: kept!.id,
+        sink: 'a',
+        shard: log.shards[0],
+        atMs: 0,
+        form: 'json',
+        bytes: '{"id":"x"}',
+        reason: letter.reason,
+      },
+    )
+    const next = await take(await scratch.open())
+    assert.deepEqual({ cursor: next.cursor, seals: next.seals }, { cursor: at(4, 1), seals: [] })
+    assert.deepEqual(
+      [...next.state].map(([key, value]) => [key, [...value]]),
+      [['count', [0, 255, 10, 13]]],
+    )
+    assert.deepEqual(
+      (await next.read(next.cursor, { maxBytes: 1 })).map(({ offset }) => offset),
+      [4],
+    )
+  })
+
+  test('blocks settle in order only: one that is not the oldest is refused and changes nothing', async () => {
+    await using opened = await tenRecords()
+    const { scratch, log, reader } = opened
+    const first = await sealTo(reader, at(0), at(4))
+    const second = await sealTo(reader, at(4), at(8))
+    const letter = { form: 'undecodable', bytes: Buffer.from('?'), reason: 'torn' } as const
+    await assert.rejects(reader.settle(second, { delivered: 3, filtered: 0, deadLetters: [letter] }))
+    assert.deepEqual(
+      { ...(await ledger(log)), oldestAtMs: 0 },
+      { sink: 'a', appended: 10, delivered: 0, filtered: 0, deadLettered: 0, evicted: 0, backlog: 10, oldestAtMs: 0 },
+    )
+    assert.deepEqual(await log.deadLetters('a', { limit: 10 }), [])
+    assert.deepEqual((await take(await scratch.open())).seals, [first, second])
+  })
+
+  test('a sink’s state is what settles made of it: entries put, replaced and deleted', async () => {
+    await using opened = await tenRecords()
+    const { scratch, reader } = opened
+    const settle = async (from: number, to: number, state: Record<string, string>) =>
+      await reader.settle(await sealTo(reader, at(from), at(to)), {
+        ...{ delivered: to - from, ...nothingElse },
+        state: new Map(Object.entries(state).map(([key, value]) => [key, Buffer.from(value)])),
+      })
+    await settle(0, 2, { kept: '1', replaced: '1', deleted: '1', 'größe/ä b': '1' })
+    await settle(2, 4, { replaced: '2', deleted: '', never: '' })
+    await reader.settle(await sealTo(reader, at(4), at(6)), { delivered: 2, ...nothingElse })
+    const { state } = await take(await scratch.open())
+    assert.deepEqual(Object.fromEntries([...state].map(([key, bytes]) => [key, textOf({ bytes })])), {
+      kept: '1',
+      replaced: '2',
+      'größe/ä b': '1',
+    })
+  })
+
+  test('dead letters are listed oldest first, up to a limit, each sink’s by itself', async () => {
+    await using opened = await tenRecords()
+    const { log, reader } = opened
+    const other = await take(log, { sink: 'b' })
+    const letter = (reason: string) => ({ form: 'json', bytes: Buffer.from('{}'), reason }) as const
+    const settle = async (of: typeof reader, to: number, reasons: string[]) =>
+      await of.settle(await sealTo(of, of === other ? at(0) : at(to - 2), at(to)), {
+        ...{ delivered: 0, filtered: 0, deadLetters: reasons.map(letter) },
+      })
+    await settle(reader, 2, ['1', '2'])
+    await settle(other, 2, ['other'])
+    await settle(reader, 4, ['3', '4'])
+    const reasons = async (sink: string, limit: number) =>
+      (await log.deadLetters(sink, { limit })).map(({ reason }) => reason)
+    assert.deepEqual(await reasons('a', 3), ['1', '2', '3'])
+    assert.deepEqual(await reasons('a', 100), ['1', '2', '3', '4'])
+    assert.deepEqual(await reasons('b', 100), ['other'])
+    assert.deepEqual(await reasons('none', 100), [])
+    const ids = (await log.deadLetters('a', { limit: 100 })).map(({ id }) => id)
+    assert.deepEqual(
+      ids,
+      [...new Set(ids)].sort((a, b) => a - b),
+    )
+  })
+
+  test('eviction gives up one sink’s oldest records, counted, with the seals that begin there', async () => {
+    await using opened = await tenRecords()
+    const { scratch, log, reader } = opened
+    await take(log, { sink: 'b' })
+    await sealTo(reader, at(0), at(2))
+    await sealTo(reader, at(2), at(6))
+    const left = await sealTo(reader, at(6), at(8))
+    for (let i = 0; i < 2; i++) await reader.evict(at(6), 6)
+    await reader.evict(at(2), 2)
+    const { evicted, backlog, appended } = await ledger(log)
+    assert.deepEqual({ evicted, backlog, appended }, { evicted: 6, backlog: 4, appended: 10 })
+    assert.equal((await ledger(log, 'b')).backlog, 10)
+    const next = await take(await scratch.open())
+    assert.deepEqual({ cursor: next.cursor, seals: next.seals }, { cursor: at(6), seals: [left] })
+    await next.settle(left, { delivered: 2, ...nothingElse })
+  })
+
+  test('trimming lets go of what every sink has passed, and of nothing beyond', async () => {
+    await using opened = await tenRecords()
+    const { log, reader } = opened
+    const other = await take(log, { sink: 'b' })
+    assert.equal(await log.trim(), 0)
+    await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
+    assert.equal(await log.trim(), 0)
+    await other.settle(await sealTo(other, at(0), at(4, 1)), { delivered: 5, ...nothingElse })
+    assert.equal(await log.trim(), 2)
+    assert.deepEqual(
+      (await readAll(other, at(4, 1))).map(({ offset }) => offset),
+      [4, 6, 8],
+    )
+    await sealTo(other, at(4, 1), at(10))
+    assert.equal(await log.trim(), 0)
+    assert.equal((await readAll(other, at(4, 1))).length, 3)
+    assert.equal((await report(log)).bytes, 3 * 'p1/1/0'.length)
+  })
+
+  test('without a sink nothing is trimmed', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    await append(log, aProducer().frames(2, 2))
+    assert.equal(await log.trim(), 0)
+    assert.equal((await readAll(await take(log))).length, 2)
+  })
+
+  test('the end of a trimmed frame is still a place to read on from', async () => {
+    await using opened = await tenRecords()
+    const { log, reader } = opened
+    await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
+    assert.equal(await log.trim(), 5)
+    assert.deepEqual(await readAll(reader, at(10)), [])
+    await append(log, aProducer({ boot: 2 }).frames(7))
+    const [frame] = await readAll(reader, at(10))
+    assert.deepEqual(endOf(frame!), at(17))
+    assert.equal((await ledger(log)).backlog, 7)
+  })
+
+  test('a retired sink no longer holds the log, and leaves nothing behind', async () => {
+    await using opened = await tenRecords()
+    const { scratch, log, reader } = opened
+    const other = await take(log, { sink: 'b' })
+    await other.settle(await sealTo(other, at(0), at(10)), { delivered: 10, ...nothingElse })
+    const state = new Map([['k', Buffer.from('v')]])
+    const letter = { form: 'json', bytes: Buffer.from('{}'), reason: 'bad' } as const
+    await reader.settle(await sealTo(reader, at(0), at(2)), { delivered: 1, filtered: 0, deadLetters: [letter], state })
+    await sealTo(reader, at(2), at(4))
+    for (let i = 0; i < 2; i++) await log.retire('a')
+    assert.deepEqual(
+      (await report(log)).ledgers.map(({ sink }) => sink),
+      ['b'],
+    )
+    assert.deepEqual(await log.deadLetters('a', { limit: 1 }), [])
+    assert.equal(await log.trim(), 5)
+    const again = await take(await scratch.open())
+    assert.deepEqual(
+      { cursor: again.cursor, seals: again.seals, state: again.state.size },
+      { cursor: at(10), seals: [], state: 0 },
+    )
+    await assert.rejects(sealTo(reader, at(2), at(4)), { name: 'FencedError' })
+  })
+}
