@@ -145,7 +145,8 @@ export function* declaredLines(
   rows: readonly Shown[],
   format: ExpositionFormat,
 ): Generator<string> {
-  if (!buckets) return yield* counterLines(declaration, rows, valueAt, format)
+  if (!buckets)
+    return yield* counterLines(declaration, rows, { at: valueAt, scale: scaleOf(declaration.value), format })
   const { name, type, help } = declaration
   yield familyHead(name, type, help, format)
   for (const row of rows) yield histogramLines({ name, labels: row.text, row, at: valueAt, buckets, format })

@@ -8,15 +8,14 @@ export const other = '__other__'
 
 type Described = Pick<MetricDefinition, 'type' | 'help'> & { readonly name: string }
 
-/** Writes one metric of all rows: its head, then a number of each row. */
+/** Writes one metric of all rows: its head, then the number at a slot of each row; `scale` stored units are a shown one. */
 export function* counterLines(
   metric: Described,
   rows: readonly Shown[],
-  at: number,
-  format: ExpositionFormat,
+  { at, scale = 1, format }: { at: number; scale?: number; format: ExpositionFormat },
 ): Generator<string> {
   yield familyHead(metric.name, metric.type, metric.help, format)
-  for (const { text, values } of rows) yield line(metric.name, text, values[at] as number) // a layout's own slot
+  for (const { text, values } of rows) yield line(metric.name, text, (values[at] as number) / scale) // a layout's own slot
 }
 
 export function line(name: string, labels: string, value: number): string {

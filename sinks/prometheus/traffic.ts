@@ -235,9 +235,9 @@ export function* trafficLines(
   const { upstreamAt, gatewayAt, durationAt } = layOut(options)
   yield familyHead(requests.name, requests.type, requests.help, format)
   for (const { text, values } of rows) yield requestLines(text, values)
-  yield* counterLines(failedRequests, rows, failedAt, format)
-  yield* counterLines(requestBytes, rows, bytesInAt, format)
-  yield* counterLines(responseBytes, rows, bytesOutAt, format)
+  yield* counterLines(failedRequests, rows, { at: failedAt, format })
+  yield* counterLines(requestBytes, rows, { at: bytesInAt, format })
+  yield* counterLines(responseBytes, rows, { at: bytesOutAt, format })
   yield familyHead(requestDuration.name, requestDuration.type, requestDuration.help, format)
   for (const row of rows) {
     for (const [status, name] of statusClasses.entries()) {

@@ -42,7 +42,8 @@ export async function openPrometheus({ config = {}, files = {} }: PrometheusOpti
       if (!existsSync(file)) await writeConfig(folder, { ...files, 'prometheus.yml': asText(config) }) // a test may have changed it
       const listen = `--web.listen-address=127.0.0.1:${port}`
       const storage = `--storage.tsdb.path=${join(folder, 'data')}`
-      return { file: '/usr/bin/prometheus', args: [`--config.file=${file}`, storage, listen, '--web.enable-lifecycle'] }
+      const features = ['--web.enable-lifecycle', '--enable-feature=exemplar-storage']
+      return { file: '/usr/bin/prometheus', args: [`--config.file=${file}`, storage, listen, ...features] }
     },
     isReady: async ({ port }) => (await fetch(`${urlOf(port)}/-/ready`)).ok,
   })

@@ -38,9 +38,13 @@ export function samples(text: string): Sample[] {
     })
 }
 
-/** The sum of a metric over all series with these labels. */
-export function total(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
-  return samples(text)
+/** The sum of a metric of a page over all series with these labels. */
+export function total(
+  shown: string | readonly Sample[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
+  return (typeof shown === 'string' ? samples(shown) : shown)
     .filter((one) => one.name === name && Object.entries(labels).every(([key, value]) => one.labels[key] === value))
     .reduce((sum, { value }) => sum + value, 0)
 }

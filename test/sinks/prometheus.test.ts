@@ -1,43 +1,19 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import type { RequestRecord } from '../../record/fields.ts'
+import { test } from 'node:test'
 import { isFailed, outcomes, statusClass } from '../../record/outcome.ts'
 import { aRecord } from '../../record/sample.ts'
-import prometheus from '../../sinks/prometheus/prometheus.ts'
 import { classOf, statusClasses } from '../../sinks/prometheus/traffic.ts'
 import { sinkContract } from './contract.ts'
-import { aBlock, nextBlock, openDelivery, type SinkHarness } from './delivery.ts'
-import { page, samples, total } from './exposition.ts'
-
-const harness: SinkHarness = {
-  definition: prometheus,
-  fresh: async () => ({ options: {}, stored: async (sink) => total(page(sink), 'penstock_requests_total') }),
-}
+import { aBlock } from './delivery.ts'
+import { samples } from './exposition.ts'
+import { harness, openPrometheusSink } from './prometheus-delivery.ts'
 
 sinkContract('prometheus', harness)
-
-async function delivery(t: TestContext, options: Record<string, unknown> = {}) {
-  const opened = await openDelivery(harness, await harness.fresh(t), options)
-  t.after(() => opened[Symbol.asyncDispose]())
-  let last = aBlock([], { appendedAtMs: 1_700_000_000_000 })
-  const sent = {
-    ...opened,
-    next: (records: readonly RequestRecord[], atMs = last.appendedAtMs + 1000) => {
-      last = { ...nextBlock(last, records), appendedAtMs: atMs }
-      return last
-    },
-    deliver: (records: readonly RequestRecord[], atMs?: number) => opened.deliver(sent.next(records, atMs)),
-    page: () => page(opened.sink),
-    openMetrics: () => page(opened.sink, 'openmetrics'),
-    total: (name: string, labels?: Record<string, string>) => total(page(opened.sink), name, labels),
-  }
-  return sent
-}
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 
 test('a request becomes a count, bytes and three durations under its labels', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const record = aRecord({
     bytesIn: 10,
     bytesOut: 20,
@@ -68,21 +44,21 @@ test('a request becomes a count, bytes and three durations under its labels', as
 })
 
 test('a duration on a bound is within it', async (t) => {
-  const sink = await delivery(t, { latencyObjectives: [0.123] })
+  const sink = await openPrometheusSink(t, { latencyObjectives: [0.123] })
   await sink.deliver([aRecord({ totalUs: 123_000 }), aRecord({ totalUs: 123_001 }), aRecord({ totalUs: 11_000_000 })])
   const upTo = (le: string) => sink.total('penstock_request_duration_seconds_bucket', { le })
   assert.deepEqual([upTo('0.1'), upTo('0.123'), upTo('0.2'), upTo('10'), upTo('+Inf')], [0, 1, 2, 2, 3])
 })
 
 test('requests that never reached an upstream have no upstream duration', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord({ status: 429, outcome: 'rate_limited', tries: 0, upstreamUs: 0 }), aRecord()])
   assert.equal(sink.total('penstock_upstream_duration_seconds_count'), 1)
   assert.equal(sink.total('penstock_gateway_duration_seconds_count'), 2)
 })
 
 test('failures are counted as the one function says, for every outcome and class', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const endings = outcomes.flatMap((outcome) =>
     [101, 200, 302, 404, 499, 500, 599].map((status) => ({ outcome, status })),
   )
@@ -96,7 +72,7 @@ test('status classes are those of the record', () => {
 })
 
 test('a sampled record counts for as many requests as it stands for', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord({ weight: 10, bytesOut: 5, totalUs: 2_000_000, status: 503 })])
   assert.equal(sink.total('penstock_requests_total'), 10)
   assert.equal(sink.total('penstock_failed_requests_total'), 10)
@@ -107,7 +83,7 @@ test('a sampled record counts for as many requests as it stands for', async (t) 
 })
 
 test('a path that no route matched never becomes a label', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const lost = { route: '', api: '' }
   await sink.deliver([
     aRecord({ ...lost, endpoint: 'GET /wp-login.php' }),
@@ -119,7 +95,7 @@ test('a path that no route matched never becomes a label', async (t) => {
 })
 
 test('only what is settled is shown', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord()])
   const before = sink.page()
   const block = sink.next([aRecord(), aRecord({ consumer: 'new', endpoint: 'GET /new' })])
@@ -132,7 +108,7 @@ test('only what is settled is shown', async (t) => {
 })
 
 test('a block that another one replaces before its settle leaves no trace', async (t) => {
-  const [sink, straight] = [await delivery(t), await delivery(t)]
+  const [sink, straight] = [await openPrometheusSink(t), await openPrometheusSink(t)]
   const kept = [aRecord({ endpoint: 'GET /kept', consumer: 'kept' })]
   await sink.write(sink.next([aRecord({ endpoint: 'GET /gone', consumer: 'gone' }), ...kept]))
   await sink.deliver(kept)
@@ -141,7 +117,7 @@ test('a block that another one replaces before its settle leaves no trace', asyn
 })
 
 test('a page that is read in slices shows one moment', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const records = Array.from({ length: 200 }, (_, i) => aRecord({ route: `/r${i}`, consumer: `c${i % 20}` }))
   await sink.deliver(records)
   const before = sink.page()
@@ -154,20 +130,20 @@ test('a page that is read in slices shows one moment', async (t) => {
 })
 
 test('a shard that is another pump’s is shown no more', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord()])
   sink.sink.released?.('0')
   assert.deepEqual(samples(sink.page()), [])
 })
 
 test('each shard has series of its own', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await openBlocks(sink)
   assert.equal(sink.total('penstock_requests_total', { shard: '0' }), 1)
   assert.equal(sink.total('penstock_requests_total', { shard: '1' }), 2)
 })
 
-async function openBlocks(sink: Awaited<ReturnType<typeof delivery>>) {
+async function openBlocks(sink: Awaited<ReturnType<typeof openPrometheusSink>>) {
   await sink.deliver([aRecord()])
   const other = { ...aBlock([aRecord(), aRecord()], { shard: '1' }) }
   sink.sink.acquired?.('1', new Map())
@@ -176,12 +152,12 @@ async function openBlocks(sink: Awaited<ReturnType<typeof delivery>>) {
 }
 
 test('a shard that was never acquired is refused', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await assert.rejects(sink.sink.write(aBlock([aRecord()]), AbortSignal.timeout(10_000)), /before it was acquired/)
 })
 
 test('the newest request of each bucket is its exemplar, in OpenMetrics alone', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const ts = 1_700_000_000_000_000
   await sink.deliver([
     aRecord({ totalUs: 12_000, traceId: 'a'.repeat(32), ts }),
@@ -197,7 +173,7 @@ test('the newest request of each bucket is its exemplar, in OpenMetrics alone', 
 })
 
 test('label values are escaped, and read back unchanged', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   const consumer = 'a"b\\c\nd {e="f"} 🙂 \u2028'
   await sink.deliver([aRecord({ consumer, team: consumer })])
   const [found] = samples(sink.page()).filter(({ name }) => name === 'penstock_consumer_requests_total')
@@ -205,15 +181,15 @@ test('label values are escaped, and read back unchanged', async (t) => {
 })
 
 test('an outcome that this version does not know yet is counted', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([{ ...aRecord(), outcome: 'of_tomorrow' as 'ok' }]) // as a newer gateway would write it
   assert.equal(sink.total('penstock_requests_total', { outcome: '__other__' }), 1)
 })
 
 test('other buckets keep what was counted, exact up to the bounds that both have', async (t) => {
   const [before, after] = [
-    await delivery(t),
-    await delivery(t, { durationBuckets: [0.1, 0.15, 1], latencyObjectives: [0.4] }),
+    await openPrometheusSink(t),
+    await openPrometheusSink(t, { durationBuckets: [0.1, 0.15, 1], latencyObjectives: [0.4] }),
   ]
   const records = [5, 80, 120, 250, 450, 900, 20_000].map((ms) => aRecord({ totalUs: ms * 1000 }))
   const block = before.next(records)
@@ -233,7 +209,7 @@ test('other buckets keep what was counted, exact up to the bounds that both have
 })
 
 test('a series without requests for long goes, makes room, and begins at 0 when it comes back', async (t) => {
-  const sink = await delivery(t, { idleDays: 1 })
+  const sink = await openPrometheusSink(t, { idleDays: 1 })
   const hour = 3_600_000
   const start = 1_700_000_000_000
   const names = () => samples(sink.page()).filter(({ name }) => name === 'penstock_consumer_requests_total')
@@ -254,7 +230,7 @@ test('a series without requests for long goes, makes room, and begins at 0 when 
 })
 
 test('the budget and what of it is used can be seen', async (t) => {
-  const sink = await delivery(t)
+  const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord(), aRecord({ status: 503 })])
   const shown = samples(sink.page()).filter(({ name }) => /^penstock_(?!consumer|series)/.test(name)).length
   assert.equal(sink.total('penstock_series', { group: 'endpoints' }), shown)
