@@ -10,3 +10,16 @@ export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
     throw error
   }
 }
+
+/** Resolves as `work` does; throws the signal's reason when that comes first, and leaves the work to end by itself. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
