@@ -1,6 +1,7 @@
 import { describe } from 'node:test'
 import { appendContract } from './append-contract.ts'
 import { deliveryContract } from './delivery-contract.ts'
+import { modelContract } from './model-contract.ts'
 import { ownershipContract } from './ownership-contract.ts'
 import type { MakeLog } from './scratch-log.ts'
 
@@ -9,4 +10,5 @@ export function bufferContract(name: string, make: MakeLog): void {
   describe(`${name} appends as every buffer does`, () => appendContract(make))
   describe(`${name} delivers as every buffer does`, () => deliveryContract(make))
   describe(`${name} is owned as every buffer is`, () => ownershipContract(make))
+  describe(`${name} is what a model of a buffer is`, () => modelContract(make))
 }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { emptyModel, heldFrames, ledgersOf, producersOf } from './model.ts'
+import { type Choice, steps, type World } from './model-steps.ts'
+import { type MakeLog, report } from './scratch-log.ts'
+
+/** What happens most while a log is in use comes more often than what is rare. */
+const names = Object.keys(steps).flatMap((name) =>
+  Array<string>(['append', 'take', 'seal', 'settle'].includes(name) ? 4 : 1).fill(name),
+)
+
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+const choice: fc.Arbitrary<Choice> = fc.record({
+  producer: fc.constantFrom('p1', 'p2'),
+  sink: fc.constantFrom('a', 'b'),
+  counts: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+  startAt: fc.constantFrom('oldest', 'now'),
+  one: share,
+  other: share,
+})
+
+/** Whatever happens in whatever order, the log is what a pure model says. */
+export function modelContract(make: MakeLog): void {
+  test('after any steps the log holds what the model holds, and every ledger adds up', async () => {
+    const history = fc.array(fc.tuple(fc.constantFrom(...names), choice), { maxLength: 80, size: 'max' })
+    await fc.assert(
+      fc.asyncProperty(history, async (taken) => {
+        await using scratch = await make()
+        const world = emptyWorld(await scratch.open())
+        for (const [name, one] of taken) {
+          await steps[name]?.(world, one)
+          await compare(world)
+        }
+      }),
+      { numRuns: 40 }, // a few seconds; 2,000 were run while this was written
+    )
+  })
+}
+
+function emptyWorld(log: World['log']): World {
+  const maps = { producers: new Map(), readers: new Map(), zombies: new Map(), lastSettled: new Map() }
+  return { log, model: emptyModel(), ...maps }
+}
+
+async function compare({ log, model }: World): Promise<void> {
+  const { ledgers, producers, bytes, cumulative } = await report(log)
+  assert.deepEqual(
+    { ledgers: ledgers.map(({ oldestAtMs, ...counts }) => counts), producers, bytes, cumulative },
+    {
+      ledgers: ledgersOf(model),
+      producers: producersOf(model),
+      bytes: heldFrames(model).reduce((sum, { text }) => sum + text.length, 0),
+      cumulative: model.cumulative,
+    },
+  )
+  for (const { sink, appended, delivered, filtered, deadLettered, evicted, backlog, oldestAtMs } of ledgers) {
+    assert.equal(appended, delivered + filtered + deadLettered + evicted + backlog)
+    assert.equal(oldestAtMs !== undefined, backlog > 0, 'what waits has an age')
+    const kept = await log.deadLetters(sink, { limit: 1000 })
+    assert.deepEqual(
+      kept.map(({ reason }) => reason),
+      model.sinks.get(sink)?.reasons,
+    )
+  }
+}
