@@ -56,10 +56,7 @@ export async function openServer(recipe: ServerRecipe): Promise<Server> {
   cleanUpAtTheEnd(place.folder)
   let running: Running | undefined
 
-  const end = async (signal: NodeJS.Signals) => {
-    await running?.end(signal)
-    running = undefined
-  }
+  const end = async (signal: NodeJS.Signals) => await running?.end(signal)
   const start = async () => {
     running = run(await recipe.command(place), place.folder)
     await isUp(recipe, place, running).catch(async (error) => {
