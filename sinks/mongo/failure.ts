@@ -88,6 +88,8 @@ export function toSinkError(error: unknown): unknown {
   if (error instanceof RetryableError || error instanceof RejectedError || error instanceof HaltError) return error
   const fault = certificateFault(error)
   if (fault) return new HaltError(`MongoDB cannot be trusted over TLS (${fault}): check url.`, { cause: error })
+  if (error instanceof MongoBulkWriteError && error.errorResponse instanceof Error)
+    return toSinkError(error.errorResponse)
   if (error instanceof MongoServerError) return toServerError(error)
   return isOutOfReach(error)
     ? new RetryableError(`MongoDB did not answer: ${messageOf(error)}`, { cause: error })

@@ -104,7 +104,9 @@ const documentBytes = 16 * 1024 * 1024
 
 /** Throws where a document was refused for another reason than its own fault. */
 function sortOut(error: MongoBulkWriteError, entries: readonly Entry[], { present, refused }: Inserted): void {
-  for (const { index, code, errmsg = '' } of [error.writeErrors].flat()) {
+  const writeErrors = [error.writeErrors].flat()
+  if (writeErrors.length === 0) throw error // no word about documents: the driver wraps failures of the connection too
+  for (const { index, code, errmsg = '' } of writeErrors) {
     const entry = entries[index]
     const meaning = meaningOf(code, errmsg)
     if (!entry || meaning === 'other') throw error

@@ -88,7 +88,20 @@ async function withoutDocument(
 
 function skeleton({ org, hour, api, endpoint, consumer }: Usage, { incarnation, shard, appendedAtMs }: Block) {
   const received = new Date(appendedAtMs)
-  return { log: incarnation, shard, org, hour, api, endpoint, consumer, next: 0, received }
+  return { log: incarnation, shard, org, hour, api, endpoint, consumer, next: 0, received, ...nothing }
+}
+
+/** For a document whose first block never comes: the log was reset in between. */
+const nothing = {
+  calls: 0,
+  counted: 0,
+  failed: 0,
+  status: {},
+  bytesIn: 0,
+  bytesOut: 0,
+  totalUsSum: 0,
+  totalUsMax: 0,
+  h: {},
 }
 
 function addition(usage: Usage, { endSeq, appendedAtMs }: Block): UpdateFilter<UsageDocument> {
