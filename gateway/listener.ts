@@ -1,0 +1,156 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { ConfigError } from '../runtime/check.ts'
+import { openCertificate } from './certificate.ts'
+import { onClientError } from './client-error.ts'
+import type { Core } from './core.ts'
+import { type Exchange, GatewayResponse } from './exchange.ts'
+import type { GatewayOptions, ListenerOptions } from './options.ts'
+import { refuse } from './problem.ts'
+import { begin, serve } from './receive.ts'
+
+/** One address that the gateway listens on. Disposing closes the connections that are left. */
+export interface Listener extends AsyncDisposable {
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Takes no new connections and closes those that are idle; calling it again closes those that are idle by then. */
+  stopAccepting(): void
+  /** What a reload may change. */
+  configure(options: GatewayOptions): void
+}
+
+type GatewayServer = Server<typeof IncomingMessage, typeof GatewayResponse>
+
+/** Resolves when it listens. Throws ConfigError where the address or the certificate cannot be had. */
+export async function openListener(
+  core: Core,
+  { host, port, tls }: ListenerOptions,
+  options: GatewayOptions,
+): Promise<Listener> {
+  await using opened = new AsyncDisposableStack()
+  const certificate = tls && opened.use(await openCertificate(tls, core))
+  const server: GatewayServer = certificate
+    ? createTlsServer({ ...serverOptions(options), ...certificate.context })
+    : createServer(serverOptions(options))
+  certificate?.onChange(
+    (context) => 'setSecureContext' in server && (server as unknown as TlsServer).setSecureContext(context),
+  )
+  server.maxHeadersCount = 0 // limited by bytes already; a limit by number would drop the rest in silence
+  listenTo(server, core)
+  server.listen(port, host)
+  await once(server, 'listening').catch((cause: unknown) => {
+    throw new ConfigError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
+  })
+  server.on('error', (error) => core.log('error', 'Listener failed.', { host, port, error }))
+  const { port: bound } = server.address() as AddressInfo // a TCP server that listens
+  const rest = opened.move()
+  return {
+    url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    stopAccepting() {
+      if (server.listening) server.close()
+      else server.closeIdleConnections()
+    },
+    configure: (changed) => void Object.assign(server, adjustable(changed)),
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      if (server.listening) server.close()
+      server.closeAllConnections()
+      await closed
+      await rest.disposeAsync()
+    },
+  }
+}
+
+interface TlsServer {
+  setSecureContext(context: { cert: Buffer; key: Buffer }): void
+}
+
+/** 1 s: how exactly slow heads are ended. */
+const headCheckEveryMs = 1_000
+
+function serverOptions(options: GatewayOptions) {
+  return {
+    ServerResponse: GatewayResponse,
+    ...adjustable(options),
+    requestTimeout: 0, // a long upload is no fault; its pauses are watched
+    connectionsCheckingInterval: headCheckEveryMs,
+    requireHostHeader: false, // told to the client, and recorded, by ourselves
+    insecureHTTPParser: false,
+    optimizeEmptyRequests: true,
+    noDelay: true,
+    shouldUpgradeCallback: isWebSocket,
+  }
+}
+
+function adjustable({ limits, timeouts }: GatewayOptions) {
+  return {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: timeouts.headMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+  }
+}
+
+/** Other protocols, such as h2c that some clients offer with every request, are for the client to do without. */
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  return headers.upgrade?.toLowerCase() === 'websocket' && !hasBody
+}
+
+const current = Symbol('exchange')
+type ServerSocket = Socket & { [current]?: Exchange }
+
+function listenTo(server: GatewayServer, core: Core): void {
+  const start = (request: IncomingMessage, response: GatewayResponse): Exchange => {
+    const socket: ServerSocket = request.socket
+    const exchange = begin(core, request, response, socket)
+    socket[current] = exchange
+    return exchange
+  }
+  server.on('request', (request, response) => serve(start(request, response)))
+  server.on('checkContinue', (request, response) => {
+    const exchange = start(request, response)
+    exchange.expectsContinue = true
+    serve(exchange)
+  })
+  server.on('checkExpectation', (request, response) => {
+    refuse(start(request, response), {
+      status: 417,
+      outcome: 'client_error',
+      detail: 'The only expectation that is met is 100-continue.',
+    })
+  })
+  server.on('upgrade', (request, socket, head) => {
+    const exchange = onBareSocket(core, request, socket as Socket) // a plain socket, as requests with a body are not upgraded
+    exchange.upgrade = { protocol: 'websocket', socket: socket as Socket, head }
+    serve(exchange)
+  })
+  server.on('connect', (request, socket) => {
+    const detail = 'This is no forward proxy: it takes no CONNECT.'
+    refuse(onBareSocket(core, request, socket as Socket), { status: 405, outcome: 'client_error', detail }) // a plain socket, as CONNECT has no body
+  })
+  server.on('clientError', (error, duplex) => {
+    const socket = duplex as ServerSocket // the server's connections are nothing else
+    onClientError(core, error, socket, socket[current], (request) => onBareSocket(core, request, socket))
+  })
+}
+
+function reason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'the port is taken. Choose another one, or stop what listens there.'
+  if (code === 'EACCES') return 'the port needs privileges. Choose one above 1023.'
+  if (code === 'EADDRNOTAVAIL') return 'the address is not of this machine. Choose 127.0.0.1 or 0.0.0.0.'
+  return String(error)
+}
+
+/** An exchange on a connection that the server has let go of: it ends with its answer. */
+function onBareSocket(core: Core, request: IncomingMessage, socket: Socket): Exchange {
+  const response = new GatewayResponse(request)
+  response.shouldKeepAlive = false
+  socket.on('error', () => {}) // its close says all there is to say
+  response.assignSocket(socket)
+  socket.on('drain', () => response.emit('drain'))
+  response.on('finish', () => socket.destroySoon())
+  return begin(core, request, response, socket)
+}

@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http'
+import type { Outcome } from '../record/outcome.ts'
+import type { Exchange } from './exchange.ts'
+import { limitHeaders } from './limit.ts'
+import { prepareConnection } from './linger.ts'
+
+/** Why a request is not answered by an upstream, as the client is told. */
+export interface Problem {
+  readonly status: number
+  readonly outcome: Outcome
+  /** A sentence or two: what is wrong, and what to do. */
+  readonly detail: string
+  /** Further headers, names and values in turn. */
+  readonly headers?: readonly string[]
+}
+
+/** Answers with a problem (RFC 9457), unless an answer has begun already: then the connection is cut, so that nobody takes a part for the whole. */
+export function refuse(exchange: Exchange, { status, outcome, detail, headers = [] }: Problem): void {
+  const { response, request, trace } = exchange
+  exchange.work?.abandon()
+  exchange.work = undefined
+  if (exchange.hasEnded) return
+  if (response.headersSent || response.destroyed)
+    return void exchange.cut(response.headersSent ? response.statusCode : status, outcome)
+  exchange.settle(status, outcome)
+  if (status === 400) response.shouldKeepAlive = false // whoever sent it may mean another request by what follows
+  prepareConnection(exchange)
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: STATUS_CODES[status],
+    status,
+    detail,
+    traceId: trace.traceId,
+  })
+  const isHead = request.method === 'HEAD'
+  const length = Buffer.byteLength(body)
+  exchange.bytesOut = isHead ? 0 : length
+  response.writeHead(status, [
+    'content-type',
+    'application/problem+json',
+    'content-length',
+    String(length),
+    'cache-control',
+    'no-store',
+    ...headers,
+    ...limitHeaders(exchange.verdict),
+  ])
+  response.end(isHead ? undefined : body)
+}

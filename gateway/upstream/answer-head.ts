@@ -1,0 +1,38 @@
+import { hopByHop, lengthsOf, namedByConnection } from '../hop-by-hop.ts'
+
+/** The head of an upstream's answer, as it goes on to the client. */
+export interface AnswerHead {
+  readonly status: number
+  readonly headers: string[]
+  /** −1 where the upstream did not say. */
+  readonly contentLength: number
+}
+
+const lengths = lengthsOf([...hopByHop, 'content-length'])
+
+/** Takes an answer's raw head apart; headers that end here are left out. */
+export function toAnswerHead(status: number, raw: readonly Buffer[]): AnswerHead {
+  const headers: string[] = []
+  let contentLength = -1
+  let named: readonly string[] | undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    const nameBytes = raw[i] as Buffer // names and values alternate
+    const name = nameBytes.toString('latin1')
+    const value = (raw[i + 1] as Buffer).toString('latin1') // names and values alternate
+    if (lengths[name.length] === 1) {
+      const lower = name.toLowerCase()
+      if (lower === 'connection') named = namedByConnection(value) ?? named
+      if (hopByHop.has(lower)) continue
+      if (lower === 'content-length') {
+        if (status === 204) continue // RFC 9110, 8.6: never with 204
+        contentLength = Number(value)
+      }
+    }
+    headers.push(name, value)
+  }
+  return { status, headers: named === undefined ? headers : without(headers, named), contentLength }
+}
+
+function without(headers: readonly string[], names: readonly string[]): string[] {
+  return headers.filter((_, index) => !names.includes((headers[index - (index % 2)] as string).toLowerCase())) // the name at the even index
+}

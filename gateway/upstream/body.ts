@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream'
+import type { Exchange } from '../exchange.ts'
+import { refuse } from '../problem.ts'
+
+/** 64 KiB: a body that is known to be no larger is taken whole before the upstream is asked, so that it can be sent again to another target. */
+const wholeBytes = 65_536
+
+/** What goes to the upstream: nothing, a whole body, or one that streams through. */
+export type Body = Buffer | 'stream' | undefined
+
+/** How the body of a request is announced. */
+export interface Announced {
+  /** Bytes; −1 where it comes in chunks of no known number. */
+  readonly length: number
+}
+
+export function announcedBody(exchange: Exchange): Announced | undefined {
+  const { 'content-length': length, 'transfer-encoding': encoding } = exchange.request.headers
+  if (encoding !== undefined) return { length: -1 }
+  return length === undefined || length === '0' ? undefined : { length: Number(length) }
+}
+
+/** Calls `next` with the body, once it is known what it is; not at all where the client leaves, stalls or sends too much. */
+export function takeBody(exchange: Exchange, next: (exchange: Exchange, body: Body) => void): void {
+  const announced = announcedBody(exchange)
+  if (!announced) return void next(exchange, undefined)
+  const limit = exchange.route?.api.bodyBytes ?? 0
+  if (announced.length > limit) return void refuseTooLarge(exchange)
+  if (exchange.expectsContinue) exchange.response.writeContinue()
+  if (announced.length < 0 || announced.length > wholeBytes) return void next(exchange, 'stream')
+  takeWhole(exchange, next)
+}
+
+function takeWhole(exchange: Exchange, next: (exchange: Exchange, body: Body) => void): void {
+  const { request } = exchange
+  const chunks: Buffer[] = []
+  waitForClient(exchange)
+  exchange.work = { abandon: () => {}, expire: () => refuseStalled(exchange) }
+  request.on('data', (chunk: Buffer) => {
+    exchange.bytesIn += chunk.length
+    chunks.push(chunk)
+    waitForClient(exchange)
+  })
+  request.on('end', () => {
+    if (exchange.hasEnded) return
+    exchange.work = undefined
+    exchange.back(performance.now())
+    next(exchange, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))
+  })
+}
+
+function waitForClient(exchange: Exchange): void {
+  const nowMs = performance.now()
+  exchange.leave(nowMs)
+  exchange.deadlineMs = nowMs + exchange.snapshot.options.timeouts.idleMs
+}
+
+/** A body on its way through, at the pace of the slower side. */
+export class BodyStream extends Readable {
+  readonly #exchange: Exchange
+  readonly #onTooLarge: () => void
+  #isHooked = false
+  /** Whether it waits for the client: where not, it waits for the upstream. */
+  isHungry = false
+
+  constructor(exchange: Exchange, onTooLarge: () => void) {
+    super()
+    this.#exchange = exchange
+    this.#onTooLarge = onTooLarge
+  }
+
+  override _read(): void {
+    this.isHungry = true
+    this.#exchange.request.resume()
+    if (this.#isHooked) return
+    this.#isHooked = true
+    this.#exchange.request.on('data', this.#onData).on('end', this.#onEnd)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    const exchange = this.#exchange
+    exchange.bytesIn += chunk.length
+    if (exchange.bytesIn > (exchange.route?.api.bodyBytes ?? 0)) return void this.#onTooLarge()
+    waitForClient(exchange)
+    if (this.push(chunk)) return
+    this.isHungry = false
+    exchange.request.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    const exchange = this.#exchange
+    exchange.deadlineMs = performance.now() + (exchange.route?.responseMs ?? 0)
+    this.push(null)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (this.#isHooked) this.#exchange.request.off('data', this.#onData).off('end', this.#onEnd)
+    callback(error)
+  }
+}
+
+export function refuseTooLarge(exchange: Exchange): void {
+  refuse(exchange, {
+    status: 413,
+    outcome: 'client_error',
+    detail: `The body is larger than the ${exchange.route?.api.bodyBytes} bytes that are taken here. Send less, or ask for the limit to be raised.`,
+  })
+}
+
+export function refuseStalled(exchange: Exchange): void {
+  refuse(exchange, {
+    status: 408,
+    outcome: 'client_error',
+    detail: 'The body stopped coming. Send the request again, without long pauses.',
+  })
+}

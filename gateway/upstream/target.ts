@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { buildConnector } from 'undici'
+import { ConfigError } from '../../runtime/check.ts'
+import type { UpstreamOptions } from '../options.ts'
+import { Pool } from './pool.ts'
+
+/** How a target fares, by what became of the requests to it. */
+type Health =
+  | { readonly state: 'up'; readonly failures: number }
+  /** Skipped until then; from then on one request at a time tries it. */
+  | { readonly state: 'down'; readonly untilMs: number; readonly isTried: boolean }
+
+const healthy: Health = { state: 'up', failures: 0 }
+
+export interface TargetOptions {
+  readonly url: string
+  readonly weight: number
+}
+
+/** One address that requests go to, with its connections and its health. */
+export class Target {
+  /** Scheme, host and port, as records and metrics name it. */
+  readonly origin: string
+  /** Put before the path of each request; empty where the URL has none. */
+  readonly pathPrefix: string
+  /** The same for all requests: undici takes another name as another server, and would connect again for it. */
+  readonly servername: string
+  readonly pool: Pool
+  readonly #failuresMax: number
+  readonly #skipMs: number
+  #health: Health = healthy
+
+  constructor(url: string, upstream: UpstreamOptions) {
+    const { origin, pathname, protocol, hostname } = new URL(url)
+    this.origin = origin
+    this.pathPrefix = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
+    this.servername = hostname
+    this.#failuresMax = upstream.failures
+    this.#skipMs = upstream.skipMs
+    this.pool = new Pool({
+      origin,
+      connections: upstream.connections,
+      client: {
+        connect: protocol === 'https:' ? tlsConnector(hostname, upstream) : { timeout: upstream.connectMs },
+        headersTimeout: 0, // the gateway watches over its requests itself
+        bodyTimeout: 0,
+        maxHeaderSize: answerHeadBytes,
+        pipelining: 1,
+      },
+    })
+  }
+
+  /** Whether requests are sent to it as usual. */
+  get isUp(): boolean {
+    return this.#health.state === 'up'
+  }
+
+  /** Whether a request may be sent to it now: it is up, or its time of being skipped is over and no other request tries it. */
+  isUsable(nowMs: number): boolean {
+    return this.#health.state === 'up' || (!this.#health.isTried && nowMs >= this.#health.untilMs)
+  }
+
+  /** A request goes there now. */
+  chosen(nowMs: number): void {
+    if (this.#health.state === 'down' && nowMs >= this.#health.untilMs)
+      this.#health = { ...this.#health, isTried: true }
+  }
+
+  /** It answered. Any answer clears it. Returns whether it was down. */
+  succeeded(): boolean {
+    const wasDown = this.#health.state === 'down'
+    this.#health = healthy
+    return wasDown
+  }
+
+  /** It failed. Returns whether it is down from now on. */
+  failed(nowMs: number): boolean {
+    const failures = this.#health.state === 'up' ? this.#health.failures + 1 : this.#failuresMax
+    const goesDown = this.#health.state === 'up' && failures >= this.#failuresMax
+    this.#health =
+      failures >= this.#failuresMax
+        ? { state: 'down', untilMs: nowMs + this.#skipMs, isTried: false }
+        : { state: 'up', failures }
+    return goesDown
+  }
+
+  /** The request that was to try it ended without saying anything about it, as its client left. */
+  undecided(): void {
+    if (this.#health.state === 'down') this.#health = { ...this.#health, isTried: false }
+  }
+}
+
+/** 32 KiB: twice what clients may send, for upstreams with many cookies to set. */
+const answerHeadBytes = 32_768
+
+function tlsConnector(hostname: string, { tls, connectMs }: UpstreamOptions): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: connectMs,
+    rejectUnauthorized: !tls.insecure,
+    ...(tls.caFile === undefined ? {} : { ca: readAuthorities(tls.caFile) }),
+  })
+  const servername = tls.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) > 0 ? '' : hostname) // TLS knows no addresses as names
+  return (options, callback) => connect({ ...options, servername }, callback)
+}
+
+function readAuthorities(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`${file} cannot be read: ${cause}. Name a PEM file under tls.caFile of the upstream.`, {
+      cause,
+    })
+  }
+}
