@@ -1,12 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
-import { ConfigError } from './check.ts'
 import { contentTypes, type ExpositionFormat, negotiate } from './exposition.ts'
-import type { Listen } from './listen.ts'
+import { type Listen, startListening, stopListening } from './listen.ts'
 import type { Log } from './log.ts'
 
 /** What a probe is told: `ok` decides the status, the facts say why. */
@@ -37,29 +35,15 @@ const requestTimeoutMs = 10_000
 
 /** Starts to listen. Throws ConfigError where the address cannot be had. What goes wrong while answering is answered with 500 and logged. */
 export async function openAdmin(options: AdminOptions): Promise<Admin> {
-  const { host, port } = options.listen
   const server = createServer({ requestTimeout: requestTimeoutMs, keepAliveTimeout: 60_000 }, (request, response) => {
     answer(request, response, options).catch((error: unknown) => {
       if (!isGone(error)) options.log('error', 'Admin request failed.', { path: request.url, error })
       fail(response)
     })
   })
-  server.listen(port, host)
-  await once(server, 'listening').catch((cause: unknown) => {
-    throw new ConfigError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
-  })
+  const url = await startListening(server, options.listen)
   server.on('error', (error) => options.log('error', 'Admin server failed.', { error }))
-  const { port: bound } = server.address() as AddressInfo // a TCP server that listens
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    async [Symbol.asyncDispose]() {
-      if (!server.listening) return
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
-  }
+  return { url, [Symbol.asyncDispose]: () => stopListening(server) }
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
@@ -112,12 +96,4 @@ function fail(response: ServerResponse): void {
 /** The client went away before the end of its answer. */
 function isGone(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
-}
-
-function reason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return 'the port is taken. Choose another one, or stop what listens there.'
-  if (code === 'EACCES') return 'the port needs privileges. Choose one above 1023.'
-  if (code === 'EADDRNOTAVAIL') return 'the address is not of this machine. Choose 127.0.0.1 or 0.0.0.0.'
-  return String(error)
 }
