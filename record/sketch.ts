@@ -96,3 +96,14 @@ export function bucketSql(column: string): string {
 
 const mantissaMask = 2n ** 52n - 1n
 const mantissaBits = (value: number) => new BigUint64Array(Float64Array.of(value).buffer)[0]! & mantissaMask // one float, one number
+
+/** The same bucket in DuckDB, of a column of whole numbers from 0 to 2^53. */
+export function bucketDuckDbSql(column: string): string {
+  const power = `floor(${perOctave} * log2(${column}))::INTEGER`
+  const bound = (index: string) =>
+    `[${[...mantissaBounds].map((value) => value.toExponential())}][1 + (${index}) % ${perOctave}] * pow(2::DOUBLE, (${index}) // ${perOctave})`
+  const isAbove = (index: string) => `(${column}::DOUBLE > ${bound(index)})::INTEGER`
+  // No whole number below 2^32 but a power of two, whose logarithm is exact, comes nearer to a bound than logarithms err:
+  // larger ones are compared with both bounds in question.
+  return `CASE WHEN ${column} = 0 THEN ${zeroBucket} WHEN ${column} < 4294967296 THEN ceil(${perOctave} * log2(${column}))::INTEGER - 1 ELSE ${power} - 1 + ${isAbove(power)} + ${isAbove(`${power} + 1`)} END`
+}
