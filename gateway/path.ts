@@ -6,7 +6,8 @@
  *   %2f             becomes %2F: what stays encoded is in capitals
  *   //              becomes /
  *   . and ..        as a segment, however encoded, with or without a `;` after it: refused, no honest client sends them
- *   \ # %00 %zz     controls, backslashes and broken percent-encoding: refused
+ *   \ # %00 %zz     controls, backslashes and broken percent-encoding: refused; of encoded controls NUL, CR and LF, which
+ *                   end a text or a line for some upstream. Others are what people paste, such as %09, and pass
  *   /orders/        is matched as /orders, and passed on as it is
  *
  * Upper and lower case stay apart, and so do `;` parameters.
@@ -27,7 +28,7 @@ function respelled(path: string): string | undefined {
   let broken = false
   const decoded = path.replace(/%([0-9a-fA-F]{2})?/g, (_, hex: string | undefined) => {
     const code = hex === undefined ? 0 : Number.parseInt(hex, 16)
-    if (code < 0x20 || code === 0x7f) broken = true
+    if (code === 0 || code === 0x0a || code === 0x0d) broken = true
     const character = String.fromCharCode(code)
     return unreserved.test(character) ? character : `%${hex?.toUpperCase()}`
   })
