@@ -8,7 +8,7 @@ export interface DuckDb {
   readonly bindings: typeof import('@duckdb/node-bindings')
 }
 
-export type SqlValue = string | number | bigint | boolean | null
+export type SqlValue = string | number
 export type SqlRow = Readonly<Record<string, unknown>>
 
 /** Loads DuckDB. Throws HaltError where there is none for this machine. */

@@ -60,7 +60,7 @@ export async function openReaders({ engine, folder, manifest }: ReadersOptions):
         const { receivedAtMs, goneBeforeHour } = manifest.facts
         using _lease = folder.lease(files)
         const sources = files.map((file) => ({ path: folder.path(file.name), columns: file.columns }))
-        const whole = `WITH records AS NOT MATERIALIZED (\n${recordsSql(sources)}\n)\n(${sql})`
+        const whole = `WITH records AS NOT MATERIALIZED (\n${recordsSql(sources)}\n)\nSELECT * FROM (${sql})`
         const rows = await runSql(connection, whole, params, signal)
         return { rows, receivedAtMs: receivedAtMs || undefined, completeFromMs: goneBeforeHour * 3_600_000 }
       } finally {
