@@ -11,11 +11,14 @@ import { until } from '../services/until.ts'
 
 export type GatewayInput = z.input<typeof gatewayOptions>
 
-/** The keys that every gateway of these tests knows: the key is `key-` and the consumer's name. */
+/** The keys that every gateway of these tests knows: a consumer’s key is `key-` and its name, and `dead-` and its name was one. */
 export const keyring = {
-  find: (key: string) => (key.startsWith('key-') ? { id: `id-${key.slice(4)}`, consumer: key.slice(4) } : undefined),
-  findDead: (key: string) =>
-    key.startsWith('dead-') ? { id: `id-${key.slice(5)}`, consumer: key.slice(5) } : undefined,
+  find: (key: string) => entryOf(/^key-([a-z]+)$/.exec(key)?.[1]),
+  findDead: (key: string) => entryOf(/^dead-([a-z]+)$/.exec(key)?.[1]),
+}
+
+function entryOf(consumer: string | undefined) {
+  return consumer === undefined ? undefined : { id: `id-${consumer}`, consumer }
 }
 
 export interface TestGateway {
