@@ -7,9 +7,10 @@ import { type Block, HaltError, RejectedError, RetryableError, type Sink, type W
 export type SinkState = 'running' | 'retrying' | 'halted' | 'standby'
 
 /** What became of a block: the backend has it, or records of it are at fault. */
-export type Attempted =
+export type Attempted = { readonly block: Block } & (
   | { readonly stored: true; readonly written: Written | undefined }
   | { readonly stored: false; readonly rejection: RejectedError }
+)
 
 export interface AttemptObserver {
   readonly onState: (state: SinkState, reason?: string) => void
@@ -19,6 +20,8 @@ export interface AttemptObserver {
 
 export interface AttemptOptions {
   readonly sink: Sink
+  /** Whether the block turned out to hold nothing that can be decoded: then there is nothing that a backend could take. */
+  readonly isEmpty: () => boolean
   readonly signal: AbortSignal
   /** How often a halted sink is tried again. */
   readonly haltedRetryMs: number
@@ -30,23 +33,24 @@ export interface AttemptOptions {
 const unknownAttempts = 5
 
 /** Writes one block until the backend has it or says that records are at fault: for ever, unless the signal is aborted. */
-export async function attempt(first: Block, options: AttemptOptions): Promise<Attempted> {
+export async function attempt(toBlock: (again: boolean) => Block, options: AttemptOptions): Promise<Attempted> {
   const { sink, signal, observer } = options
-  let block = first
   let unknownInARow = 0
   for (let tries = 0; ; tries++) {
     const startedAt = performance.now()
+    const block = toBlock(tries > 0)
     try {
       const written = await sink.write(block, signal)
       observer.onWrite((performance.now() - startedAt) / 1000)
       observer.onState('running')
-      return { stored: true, written }
+      return { block, stored: true, written }
     } catch (error) {
       signal.throwIfAborted()
+      if (options.isEmpty()) return { block, stored: true, written: undefined }
       if (error instanceof RejectedError) {
         observer.onError('reject')
         observer.onState('running')
-        return { stored: false, rejection: error }
+        return { block, stored: false, rejection: error }
       }
       unknownInARow = isKnown(error) ? 0 : unknownInARow + 1
       if (error instanceof HaltError || unknownInARow >= unknownAttempts) {
@@ -54,13 +58,16 @@ export async function attempt(first: Block, options: AttemptOptions): Promise<At
       } else {
         await pause(error, tries, options)
       }
-      block = { ...first, repeated: true }
     }
   }
 }
 
 /** Shows the operator that the sink is halted and why, and waits until it is time to see whether it was mended. */
-export async function halt(error: unknown, sentence: string, options: Omit<AttemptOptions, 'sink'>): Promise<void> {
+export async function halt(
+  error: unknown,
+  sentence: string,
+  options: Omit<AttemptOptions, 'sink' | 'isEmpty'>,
+): Promise<void> {
   const { signal, log, observer, haltedRetryMs } = options
   observer.onError(error instanceof HaltError ? 'halt' : error instanceof RejectedError ? 'reject' : 'unknown')
   observer.onState('halted', toReason(error))

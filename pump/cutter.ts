@@ -2,7 +2,7 @@ import { comparePositions, type Frame, type Position } from '../buffer/buffer.ts
 import { wait } from '../runtime/wait.ts'
 import type { BlockLimits } from '../sinks/sink.ts'
 import { Draft } from './draft.ts'
-import type { FrameCache } from './frame-cache.ts'
+import type { Entry } from './frame-cache.ts'
 
 /** 1 MiB: a read that keeps Redis and SQLite busy for a few milliseconds only. */
 const readBytes = 1024 * 1024
@@ -14,7 +14,7 @@ export interface CutterOptions {
   readonly from: Position
   /** Frames from a position on, as a reader gives them; asks again by itself while the buffer cannot be reached. */
   readonly read: (from: Position, options: { maxBytes: number }) => Promise<readonly Frame[]>
-  readonly cache: FrameCache
+  readonly decode: (frame: Frame) => readonly Entry[]
   readonly limits: BlockLimits
   readonly now?: () => number
 }
@@ -34,7 +34,7 @@ export class Cutter {
 
   /** The contents of a block that an earlier owner sealed. */
   async fill(from: Position, to: Position): Promise<Draft> {
-    const draft = new Draft(from)
+    const draft = new Draft(from, this.#options.decode)
     this.#next = from
     this.#ahead = []
     while (comparePositions(draft.to, to) < 0) {
@@ -50,7 +50,7 @@ export class Cutter {
    * Resolves only with at least one record; throws the signal's reason.
    */
   async next(signal: AbortSignal, onTurn: () => void): Promise<Draft> {
-    const draft = new Draft(this.#next)
+    const draft = new Draft(this.#next, this.#options.decode)
     let deadline = Number.POSITIVE_INFINITY
     while (!this.#isFull(draft)) {
       signal.throwIfAborted()
@@ -83,7 +83,7 @@ export class Cutter {
   }
 
   #take(draft: Draft, frame: Frame, end: number): void {
-    draft.add(frame, this.#options.cache.entries(this.#options.shard, frame), this.#indexIn(frame), end)
+    draft.add(frame, this.#indexIn(frame), end)
     this.#next = end === frame.count ? draft.to : { offset: frame.offset, index: end }
     if (end === frame.count) this.#ahead.shift()
   }

@@ -4,31 +4,39 @@ import type { RequestRecord } from '../record/fields.ts'
 import { Undecodable } from '../record/frame.ts'
 import type { Entry } from './frame-cache.ts'
 
-/** Consecutive entries of one frame. */
+/** Consecutive entries of one frame, from `start` up to `end`. */
 interface Span {
   readonly frame: Frame
   readonly start: number
-  readonly entries: readonly Entry[]
+  readonly end: number
 }
 
-/** Consecutive records of a shard on their way to becoming a block: what a seal covers, with its contents. */
+/**
+ * Consecutive records of a shard on their way to becoming a block: what a seal covers, with its contents.
+ * It holds frames as they stand in the log; each pass over the records decodes them anew, so that a block that waits
+ * costs its bytes and nothing more.
+ */
 export class Draft {
   readonly #spans: Span[] = []
+  readonly #decode: (frame: Frame) => readonly Entry[]
+  /** Dead letters for what could not be decoded, by its place among the entries; found by the first whole pass. */
+  readonly #undecodable = new Map<number, DeadLetter>()
+  #wasPassed = false
   readonly from: Position
   /** Entries held, decodable or not. */
   size = 0
   /** Bytes as they stand in the log. */
   bytes = 0
 
-  constructor(from: Position) {
+  constructor(from: Position, decode: (frame: Frame) => readonly Entry[]) {
     this.from = from
+    this.#decode = decode
   }
 
   get to(): Position {
     const last = this.#spans.at(-1)
     if (!last) return this.from
-    const index = last.start + last.entries.length
-    return index === last.frame.count ? endOf(last.frame) : { offset: last.frame.offset, index }
+    return last.end === last.frame.count ? endOf(last.frame) : { offset: last.frame.offset, index: last.end }
   }
 
   get appendedAtMs(): number {
@@ -36,81 +44,86 @@ export class Draft {
   }
 
   /** Takes entries of `frame` from `start` up to `end`; they follow what the draft holds. */
-  add(frame: Frame, entries: readonly Entry[], start: number, end: number): void {
-    this.#push({ frame, start, entries: start === 0 && end === entries.length ? entries : entries.slice(start, end) })
+  add(frame: Frame, start: number, end: number): void {
+    if (start >= end) return
+    this.#spans.push({ frame, start, end })
+    this.size += end - start
+    this.bytes += Math.ceil((frame.bytes.length * (end - start)) / frame.count)
+    this.#wasPassed = false
   }
 
   /** Position before the `n`-th entry. */
   positionOf(n: number): Position {
     let left = n
-    for (const { frame, start, entries } of this.#spans) {
-      if (left < entries.length) return { offset: frame.offset, index: start + left }
-      left -= entries.length
+    for (const { frame, start, end } of this.#spans) {
+      if (left < end - start) return { offset: frame.offset, index: start + left }
+      left -= end - start
     }
     return this.to
   }
 
   /** The draft's two parts, before and from the `n`-th entry on. */
   splitAt(n: number): readonly [Draft, Draft] {
-    const parts = [new Draft(this.from), new Draft(this.positionOf(n))] as const
+    const left = new Draft(this.from, this.#decode)
+    const right = new Draft(this.positionOf(n), this.#decode)
     let passed = 0
-    for (const { frame, start, entries } of this.#spans) {
-      const left = Math.min(Math.max(n - passed, 0), entries.length)
-      parts[0].#push({ frame, start, entries: entries.slice(0, left) })
-      parts[1].#push({ frame, start: start + left, entries: entries.slice(left) })
-      passed += entries.length
+    for (const { frame, start, end } of this.#spans) {
+      const cut = Math.min(Math.max(start + n - passed, start), end)
+      left.add(frame, start, cut)
+      right.add(frame, cut, end)
+      passed += end - start
     }
-    return parts
+    return [left, right]
   }
 
-  #push(span: Span): void {
-    if (span.entries.length === 0) return
-    this.#spans.push(span)
-    this.size += span.entries.length
-    this.bytes += Math.ceil((span.frame.bytes.length * span.entries.length) / span.frame.count)
-  }
-
-  *entries(): Generator<Entry> {
-    for (const { entries } of this.#spans) yield* entries
-  }
-
-  /** The records that can be sent, in order, and each one's place among the entries. */
-  records(): { records: RequestRecord[]; places: number[] | undefined } {
-    const records: RequestRecord[] = []
-    let places: number[] | undefined // made only where an entry could not be decoded: almost never
-    let n = 0
-    for (const { entries } of this.#spans) {
-      for (const entry of entries) {
-        if (entry instanceof Undecodable) places ??= records.map((_, place) => place)
-        else {
-          records.push(entry)
-          places?.push(n)
-        }
-        n++
+  /** The records that can be decoded, in order; decoded frame by frame, and kept by nobody here. */
+  *records(): Generator<RequestRecord, void, undefined> {
+    let place = 0
+    for (const { frame, start, end } of this.#spans) {
+      const entries = this.#decode(frame)
+      for (let index = start; index < end; index++, place++) {
+        const entry = entries[index]
+        if (entry && !(entry instanceof Undecodable)) yield entry
+        else if (entry) this.#undecodable.set(place, toUndecodableLetter(entry))
       }
     }
-    return { records, places }
+    this.#wasPassed = true
   }
 
-  /** Dead letters for the entries that could not be decoded. */
-  undecodable(): DeadLetter[] {
-    const letters: DeadLetter[] = []
-    for (const entry of this.entries()) {
-      if (entry instanceof Undecodable) {
-        letters.push({ form: 'undecodable', bytes: entry.bytes, reason: `Cannot be decoded: ${entry.reason}.` })
-      }
+  /** Dead letters for the entries that cannot be decoded, by their place among the entries. */
+  undecodable(): ReadonlyMap<number, DeadLetter> {
+    if (!this.#wasPassed) for (const _ of this.records()); // the pass finds them
+    return this.#undecodable
+  }
+
+  /** Place among the entries of the `n`-th record that can be decoded. */
+  placeOf(n: number): number {
+    const undecodable = this.undecodable()
+    if (undecodable.size === 0) return n
+    for (let place = 0, passed = 0; place < this.size; place++) {
+      if (!undecodable.has(place) && passed++ === n) return place
     }
-    return letters
+    return this.size
   }
 
-  /** The block's token: a hash of the sink and the record ids, so that other records under the same token are impossible. */
+  /**
+   * The block's token: a hash of the sink and of which records it holds. A frame is named by its producer, boot and seq
+   * and by its checksum, wherever in a log it stands, so that other records under the same token are impossible.
+   */
   token(sink: string): string {
     const parts = [sink]
-    for (const entry of this.entries()) {
-      parts.push(entry instanceof Undecodable ? hash('sha256', entry.bytes) : entry.id)
+    for (const { frame, start, end } of this.#spans) {
+      parts.push(`${Buffer.from(frame.bytes.subarray(0, frameIdentityBytes)).toString('base64')}:${start}-${end}`)
     }
     return hash('sha256', parts.join('\n'))
   }
+}
+
+/** The head of a frame up to its seq: magic, version, checksum, producer, boot, seq, as `record/frame.ts` draws it. */
+const frameIdentityBytes = 36
+
+function toUndecodableLetter({ bytes, reason }: Undecodable): DeadLetter {
+  return { form: 'undecodable', bytes, reason: `Cannot be decoded: ${reason}.` }
 }
 
 /** A record as a dead letter: JSON, so that a person can read it and mend it. */

@@ -5,17 +5,19 @@ import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
 /** One record of a frame, or what stands in its place where it cannot be decoded. */
 export type Entry = RequestRecord | Undecodable
 
-/**
- * Decodes each frame once for all sinks while it stays within `maxBytes` of frames; the oldest go first.
- * Live sinks read the same frames within moments of each other, so a small cache serves them all.
- */
+/** 10 s: sinks that keep up read a frame within moments of each other; of a backlog each reads another part, and keeping it would only cost memory. */
+const freshMs = 10_000
+
+/** Decodes each fresh frame once for all sinks while it stays within `maxBytes` of frames; the oldest go first. */
 export class FrameCache {
   readonly #maxBytes: number
   readonly #frames = new Map<string, { entries: readonly Entry[]; bytes: number }>()
+  readonly #now: () => number
   #bytes = 0
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, now = Date.now) {
     this.#maxBytes = maxBytes
+    this.#now = now
   }
 
   /** The entries of a frame; as many as were stamped beside it, also where its bytes are torn. */
@@ -24,6 +26,7 @@ export class FrameCache {
     const known = this.#frames.get(key)
     if (known) return known.entries
     const entries = toEntries(frame)
+    if (this.#now() - frame.appendedAtMs > freshMs) return entries
     this.#frames.set(key, { entries, bytes: frame.bytes.length })
     this.#bytes += frame.bytes.length
     for (const [oldest, { bytes }] of this.#frames) {

@@ -106,7 +106,7 @@ async function run(
   first: Buffer | undefined,
   onOpened: (buffer: Buffer | undefined) => void,
 ): Promise<void> {
-  const cache = new FrameCache(options.cacheBytes)
+  const cache = new FrameCache(options.sinks.length > 1 ? options.cacheBytes : 0)
   let opened = first
   for (let tries = 0; !stop.aborted; tries++) {
     opened ??= await openNow(options)

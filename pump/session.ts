@@ -1,11 +1,12 @@
-import type { Buffer, Reader, Seal } from '../buffer/buffer.ts'
+import type { Buffer, DeadLetter, Reader, Seal } from '../buffer/buffer.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Block, BlockLimits, RejectedError, Sink, Written } from '../sinks/sink.ts'
+import type { BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
 import { type Attempted, type AttemptObserver, attempt, halt } from './attempt.ts'
 import { Cutter } from './cutter.ts'
 import { type Draft, toDeadLetter } from './draft.ts'
 import type { FrameCache } from './frame-cache.ts'
 import { persist } from './persist.ts'
+import { SealedBlock } from './sealed-block.ts'
 
 /** What counts and shows the deliveries of one sink × shard. Its functions need no `this`. */
 export interface DeliveryObserver extends AttemptObserver {
@@ -40,9 +41,6 @@ const isolatedFreely = 100
 interface Sent {
   readonly seal: Seal
   readonly draft: Draft
-  readonly block: Block
-  /** Place of each record among the draft's entries, where some could not be decoded. */
-  readonly places: readonly number[] | undefined
   readonly attempted: Promise<Attempted>
 }
 
@@ -88,7 +86,7 @@ export class Session {
       shard: reader.shard,
       from: reader.cursor,
       read: (from, options) => this.#persist(() => reader.read(from, options)),
-      cache,
+      decode: (frame) => cache.entries(reader.shard, frame),
       limits,
     })
     for (const seal of reader.seals) {
@@ -133,31 +131,22 @@ export class Session {
 
   #send(seal: Seal, draft: Draft, repeated: boolean): Sent {
     const { buffer, reader } = this.#options
-    const { records, places } = draft.records()
-    const block: Block = {
-      token: seal.token,
-      records,
-      shard: reader.shard,
-      incarnation: buffer.incarnation,
-      seq: seal.from.offset + seal.from.index,
-      endSeq: seal.to.offset + seal.to.index,
-      appendedAtMs: draft.appendedAtMs,
-      repeated,
-    }
-    const attempted =
-      records.length === 0
-        ? Promise.resolve<Attempted>({ stored: true, written: undefined })
-        : attempt(block, { ...this.#options, signal: this.#signal })
+    const { shard } = reader
+    const toBlock = (again: boolean) =>
+      new SealedBlock(seal, draft, { shard, incarnation: buffer.incarnation, repeated: repeated || again })
+    const isEmpty = () => draft.undecodable().size === draft.size
+    const attempted = attempt(toBlock, { ...this.#options, isEmpty, signal: this.#signal })
     attempted.catch(() => {}) // awaited when its turn to settle comes
-    return { seal, draft, block, places, attempted }
+    return { seal, draft, attempted }
   }
 
   /** Settles a block that the backend has; otherwise isolates the records at fault by durable splits and delivers the others. */
   async #settleOrIsolate(sent: Sent, family: { rejected: number; readonly size: number }): Promise<void> {
     const attempted = await sent.attempted
-    if (attempted.stored) return await this.#settle(sent, attempted.written, [], '')
+    if (attempted.stored) return await this.#settle(sent, attempted, [], '')
     const { rejection } = attempted
-    const alone = sent.block.records.length === 1
+    const count = sent.draft.size - sent.draft.undecodable().size
+    const alone = count === 1
     if (alone || rejection.othersStored) {
       const indexes = alone ? [0] : (rejection.indexes ?? [])
       const rejected = family.rejected + indexes.length
@@ -169,9 +158,9 @@ export class Session {
         return await this.#settleOrIsolate(this.#send(sent.seal, sent.draft, true), family)
       }
       family.rejected = rejected
-      return await this.#settle(sent, undefined, indexes, rejection.message)
+      return await this.#settle(sent, attempted, indexes, rejection.message)
     }
-    const cut = splitPoint(sent, rejection)
+    const cut = splitPoint(sent.draft, count, rejection)
     const [left, right] = sent.draft.splitAt(cut)
     const tokens = [left.token(this.#options.name), right.token(this.#options.name)] as const
     const [first, second] = await this.#persist(() => this.#options.reader.split(sent.seal, right.from, tokens))
@@ -179,27 +168,34 @@ export class Session {
     await this.#settleOrIsolate(this.#send(second, right, false), family)
   }
 
-  async #settle(sent: Sent, written: Written | undefined, rejected: readonly number[], reason: string): Promise<void> {
+  async #settle(
+    { seal, draft }: Sent,
+    attempted: Attempted,
+    rejected: readonly number[],
+    reason: string,
+  ): Promise<void> {
     const { reader, sink, observer } = this.#options
-    const letters = sent.draft.undecodable()
-    for (const index of rejected) {
-      const record = sent.block.records[index]
-      if (record) letters.push(toDeadLetter(record, reason))
-    }
-    const delivered = sent.draft.size - letters.length
-    const state = written?.state
-    await this.#persist(() =>
-      reader.settle(sent.seal, { delivered, filtered: 0, deadLetters: letters, ...(state ? { state } : {}) }),
-    )
-    sink.settled?.(sent.block)
-    observer.onSettled({ delivered, deadLettered: letters.length, bytes: sent.draft.bytes })
+    const deadLetters = [...draft.undecodable().values(), ...toDeadLetters(draft, rejected, reason)]
+    const delivered = draft.size - deadLetters.length
+    const state = attempted.stored ? attempted.written?.state : undefined
+    await this.#persist(() => reader.settle(seal, { delivered, filtered: 0, deadLetters, ...(state ? { state } : {}) }))
+    sink.settled?.(attempted.block)
+    observer.onSettled({ delivered, deadLettered: deadLetters.length, bytes: draft.bytes })
   }
 }
 
+function toDeadLetters(draft: Draft, indexes: readonly number[], reason: string): DeadLetter[] {
+  if (indexes.length === 0) return []
+  const records = [...draft.records()]
+  return [...new Set(indexes)].flatMap((index) => {
+    const record = records[index]
+    return record ? [toDeadLetter(record, reason)] : []
+  })
+}
+
 /** Before the first record that the backend named, or behind it where it comes first; in the middle where it named none. Counted in entries. */
-function splitPoint({ block, draft, places }: Sent, rejection: RejectedError): number {
-  const named = rejection.indexes?.length ? Math.min(...rejection.indexes) : undefined
-  const record = named === undefined ? block.records.length >> 1 : named === 0 ? 1 : named
-  const entry = places ? (places[record] ?? draft.size - 1) : record
-  return Math.min(Math.max(entry, 1), draft.size - 1)
+function splitPoint(draft: Draft, count: number, { indexes }: RejectedError): number {
+  const named = indexes?.length ? Math.min(...indexes) : undefined
+  const record = named === undefined ? count >> 1 : named === 0 ? 1 : named
+  return Math.min(Math.max(draft.placeOf(record), 1), draft.size - 1)
 }

@@ -11,7 +11,10 @@ import type { Log } from '../runtime/log.ts'
 export interface Block {
   /** The same token arrives again after a crash, with the same records in the same order: a sink uses it to store a block once. */
   readonly token: string
+  /** All records at once. Decoded at the first asking and held until the write ends. */
   readonly records: readonly RequestRecord[]
+  /** The same records one after another, decoded on the way and held by nobody: for a sink that passes over them once, so that memory stays flat. */
+  each(): Iterable<RequestRecord>
   /** Which shard of which log the block came from. */
   readonly shard: string
   readonly incarnation: string

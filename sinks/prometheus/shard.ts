@@ -42,10 +42,13 @@ export class Shard {
     if (this.#onItsWay) this.#discard()
     this.#onItsWay = block
     const state = new Map(this.#obsolete.map((key) => [key, gone]))
+    for (const { table } of this.#groups) table.open(block.appendedAtMs)
+    let number = 0
+    for (const record of block.each()) {
+      number++
+      for (const group of this.#groups) group.add(record, number)
+    }
     for (const group of this.#groups) {
-      group.table.open(block.appendedAtMs)
-      let number = 0
-      for (const record of block.records) group.add(record, ++number)
       group.table.seal(state)
       group.seal?.(state)
     }

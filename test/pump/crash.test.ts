@@ -152,7 +152,9 @@ for (const scenario of [
     const calls = await crashAndResume(t, scenario, Number.POSITIVE_INFINITY, 'before')
     for (let crashAt = 1; crashAt <= calls; crashAt++) {
       for (const when of ['before', 'after'] as const) {
-        await t.test(`${when} call ${crashAt} of ${calls}`, (t) => crashAndResume(t, scenario, crashAt, when))
+        await t.test(`${when} call ${crashAt} of ${calls}`, async (t) => {
+          await crashAndResume(t, scenario, crashAt, when)
+        })
       }
     }
   })

@@ -25,8 +25,8 @@ function framesOf(sizes: readonly number[]): Frame[] {
 
 function draftOf(frames: readonly Frame[]): Draft {
   const cache = new FrameCache(1e9)
-  const draft = new Draft({ offset: frames[0]?.offset ?? 0, index: 0 })
-  for (const frame of frames) draft.add(frame, cache.entries('0', frame), 0, frame.count)
+  const draft = new Draft({ offset: frames[0]?.offset ?? 0, index: 0 }, (frame) => cache.entries('0', frame))
+  for (const frame of frames) draft.add(frame, 0, frame.count)
   return draft
 }
 
@@ -34,10 +34,10 @@ test('a draft ends where its last frame ends, or within it', () => {
   const [first, second] = framesOf([3, 4])
   assert.ok(first && second)
   const cache = new FrameCache(1e9)
-  const draft = new Draft({ offset: 0, index: 1 })
-  draft.add(first, cache.entries('0', first), 1, 3)
+  const draft = new Draft({ offset: 0, index: 1 }, (frame) => cache.entries('0', frame))
+  draft.add(first, 1, 3)
   assert.deepEqual(draft.to, { offset: 3, index: 0 })
-  draft.add(second, cache.entries('0', second), 0, 2)
+  draft.add(second, 0, 2)
   assert.deepEqual(draft.to, { offset: 3, index: 2 })
   assert.equal(draft.size, 4)
   assert.equal(draft.appendedAtMs, 1_001)
@@ -51,7 +51,7 @@ test('the two parts of a split hold the records of the whole, wherever it is cut
       const [left, right] = whole.splitAt(cut)
       assert.equal(left.size, cut)
       assert.equal(left.size + right.size, whole.size)
-      assert.deepEqual([...left.records().records, ...right.records().records], whole.records().records)
+      assert.deepEqual([...left.records(), ...right.records()], [...whole.records()])
       assert.deepEqual(right.from, whole.positionOf(cut))
       assert.deepEqual(right.to, whole.to)
       if (cut > 0) assert.equal(left.to.offset + left.to.index, right.from.offset + right.from.index)
@@ -73,12 +73,11 @@ test('what cannot be decoded is left out of the records, keeps its place, and be
   const bytes = layFrame([packRecord(good), Uint8Array.of(0xc1), packRecord(good)])
   stampFrame(bytes, { producer, boot: 1, seq: 0, made: 3 })
   const draft = draftOf([{ offset: 0, bytes, count: 3, cumulative: 3, appendedAtMs: 0 }])
-  const { records, places } = draft.records()
-  assert.deepEqual(records, [good, good])
-  assert.deepEqual(places, [0, 2])
+  assert.deepEqual([...draft.records()], [good, good])
+  assert.deepEqual([draft.placeOf(0), draft.placeOf(1)], [0, 2])
   assert.deepEqual(
-    draft.undecodable().map(({ form, bytes }) => [form, [...bytes]]),
-    [['undecodable', [0xc1]]],
+    [...draft.undecodable()].map(([place, { form, bytes }]) => [place, form, [...bytes]]),
+    [[1, 'undecodable', [0xc1]]],
   )
 })
 
@@ -91,12 +90,15 @@ test('a torn frame stands for as many undecodable records as were stamped beside
   assert.ok(entries.every((entry) => entry instanceof Undecodable))
 })
 
-test('a frame is decoded once while the cache has room for it', () => {
+test('a fresh frame is decoded once while the cache has room for it, and an old one is not kept', () => {
   const [first, second] = framesOf([2, 2])
   assert.ok(first && second)
-  const cache = new FrameCache(first.bytes.length + second.bytes.length - 1)
+  let now = first.appendedAtMs
+  const cache = new FrameCache(first.bytes.length + second.bytes.length - 1, () => now)
   const decoded = cache.entries('0', first)
   assert.equal(cache.entries('0', first), decoded)
   cache.entries('0', second)
   assert.notEqual(cache.entries('0', first), decoded)
+  now += 3_600_000
+  assert.notEqual(cache.entries('0', second), cache.entries('0', second))
 })

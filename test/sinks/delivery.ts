@@ -46,6 +46,9 @@ export function aBlock(records: readonly RequestRecord[], overrides: Partial<Blo
   return {
     token: randomUUID(),
     records,
+    each() {
+      return this.records
+    },
     shard: '0',
     incarnation: 'a',
     seq,
