@@ -85,15 +85,20 @@ export class Ring {
     this.#openBytes = 0
   }
 
-  /** Whether `handOver` has a frame to give. */
-  get isBehind(): boolean {
-    return this.#nextHandOver < this.#nextSeq && this.#handedOverBytes < this.#windowBytes
+  /** Bytes of the frames that were cut and not handed over. */
+  get unsentBytes(): number {
+    return this.#bytes - this.#openBytes - this.#handedOverBytes
+  }
+
+  /** The same, but 0 while the window is full. */
+  get readyBytes(): number {
+    return this.#handedOverBytes < this.#windowBytes ? this.unsentBytes : 0
   }
 
   /** The frames that may be handed over now, oldest first; each is given once, until `rewind`. */
   handOver(): CutFrame[] {
     const frames: CutFrame[] = []
-    while (this.isBehind) {
+    while (this.readyBytes > 0) {
       const frame = this.#waiting.get(this.#nextHandOver++)! // cut, and not acknowledged before it was handed over
       this.#handedOverBytes += frame.bytes.length
       frames.push(frame)
