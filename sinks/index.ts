@@ -1,5 +1,6 @@
 import prometheus from './prometheus/prometheus.ts'
 import type { SinkDefinition } from './sink.ts'
+import store from './store/store.ts'
 
 /** Every sink there is. Adding one is a folder and a line here. */
-export const sinks = { prometheus } satisfies Record<string, SinkDefinition>
+export const sinks = { prometheus, store } satisfies Record<string, SinkDefinition>
