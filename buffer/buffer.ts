@@ -113,7 +113,7 @@ export interface Reader extends AsyncDisposable {
    * The seal must be the oldest one. A repeat of a settle that already happened is a no-op.
    */
   settle(seal: Seal, settlement: Settlement): Promise<void>
-  /** Gives up this sink's records before `to`, counted as evicted, and drops the seals that begin there. For a buffer that is nearly full. */
+  /** Gives up this sink's records before `to`, counted as evicted, with the seals of them; `to` must not lie within a sealed block. For a buffer that is nearly full. */
   evict(to: Position, records: number): Promise<void>
 }
 

@@ -38,6 +38,7 @@ export function appendFrames(db: Database, frames: readonly StampedFrame[], limi
     const next = fresh.at(-1)!.seq + 1 // not empty
     sql.run`UPDATE producers SET next_seq = ${next}, appended = appended + ${offset - cumulative}, changed_at_ms = ${nowMs} WHERE id = ${id}`
     sql.run`UPDATE log SET cumulative = ${offset}, size_bytes = size_bytes + ${bytes}`
+    limits.disk.take(bytes)
   })
 }
 

@@ -38,6 +38,11 @@ export class DiskRoom {
     this.check()
     return this.#freeBytes
   }
+
+  /** So many bytes were written since: twice, into the database's own log and from there into the file. */
+  take(bytes: number): void {
+    this.#freeBytes -= 2 * bytes
+  }
 }
 
 function freeBytesOf(file: string): number {

@@ -27,10 +27,14 @@ export function settleSeal(
   sql.run`UPDATE readers SET cursor_offset = ${offset}, cursor_index = ${index}, delivered = delivered + ${delivered}, filtered = filtered + ${filtered}, dead_lettered = dead_lettered + ${deadLetters.length} WHERE sink = ${sink}`
 }
 
-/** Moves the cursor to a position without delivery, and drops the seals that begin before it. A repeat changes nothing. */
+/** Moves the cursor to a position without delivery, and drops the seals before it. A repeat changes nothing. */
 export function evictTo(sql: SQLTagStore, sink: string, cursor: Position, to: Position, records: number): void {
   if (comparePositions(cursor, to) >= 0) return
-  for (const { id, from } of findSeals(sql, sink))
-    if (comparePositions(from, to) < 0) sql.run`DELETE FROM seals WHERE id = ${id}`
+  for (const seal of findSeals(sql, sink)) {
+    if (comparePositions(seal.from, to) >= 0) break
+    if (comparePositions(seal.to, to) > 0)
+      throw new Error(`Records of ${sink} cannot be given up to the middle of its block ${seal.id}.`)
+    sql.run`DELETE FROM seals WHERE id = ${seal.id}`
+  }
   sql.run`UPDATE readers SET cursor_offset = ${to.offset}, cursor_index = ${to.index}, evicted = evicted + ${records} WHERE sink = ${sink}`
 }

@@ -239,13 +239,14 @@ export function deliveryContract(make: MakeLog): void {
     )
   })
 
-  test('eviction gives up one sink’s oldest records, counted, with the seals that begin there', async () => {
+  test('eviction gives up one sink’s oldest records, counted, with their seals', async () => {
     await using opened = await tenRecords()
     const { scratch, log, reader } = opened
     await take(log, { sink: 'b' })
     await sealTo(reader, at(0), at(2))
     await sealTo(reader, at(2), at(6))
     const left = await sealTo(reader, at(6), at(8))
+    await assert.rejects(reader.evict(at(4), 4), 'a block cannot be halved')
     for (let i = 0; i < 2; i++) await reader.evict(at(6), 6)
     await reader.evict(at(2), 2)
     const { evicted, backlog, appended } = await ledger(log)

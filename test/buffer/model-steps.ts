@@ -170,6 +170,8 @@ const ownerSteps = {
   async evict({ reader, sink, model: expected }, { one }) {
     const to = between(sink.cursor, expected.cumulative, one * one)
     const records = to - sink.cursor
+    if (sink.seals.some((seal) => model.toPlace(seal.from) < to && to < model.toPlace(seal.to)))
+      return void (await assert.rejects(reader.evict(model.toPosition(expected, to), records)))
     for (let i = 0; i < 2; i++) await reader.evict(model.toPosition(expected, to), records)
     if (records === 0) return
     sink.seals = sink.seals.filter(({ from }) => model.toPlace(from) >= to)

@@ -98,7 +98,7 @@ export function ownershipContract(make: MakeLog): void {
 }
 
 /** Another process that has taken sink `a`. */
-async function openOwner(address: LogAddress) {
+export async function openOwner(address: LogAddress) {
   const file = new URL('./owner.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [file, JSON.stringify(address)], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(child.stdout, 'data')
