@@ -80,7 +80,7 @@ export class Declared implements Group {
     })
   }
 
-  add(record: RequestRecord, number: number): void {
+  add(record: RequestRecord): void {
     const { counts, buckets, value: read } = this.#compiled
     if (counts && !counts(record)) return
     const row = this.#rowOf(record)
@@ -89,8 +89,10 @@ export class Declared implements Group {
     const value = read(record)
     add(values, requestsAt, weight)
     if (value === undefined || value < 0) add(values, valuelessAt, weight)
-    else if (buckets) row.newest[observe(values, valueAt, buckets.bounds, value, weight)] = number
-    else add(values, valueAt, value * weight)
+    else if (buckets) {
+      const slot = observe(values, valueAt, buckets.bounds, value, weight)
+      if (row.newest) row.newest[slot] = record
+    } else add(values, valueAt, value * weight)
   }
 
   forget(): void {

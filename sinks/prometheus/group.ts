@@ -4,8 +4,8 @@ import type { SeriesTable } from './series-table.ts'
 /** Metrics that share their label sets, on one shard: a table of them, and the way from a record to its row. */
 export interface Group {
   readonly table: SeriesTable
-  /** Counts a record of the block on its way; `number` is its place in the block, counted from 1. */
-  add(record: RequestRecord, number: number): void
+  /** Counts a record of the block on its way. */
+  add(record: RequestRecord): void
   /** Finds anew where labels lead: rows have come or gone otherwise than by `add`. */
   forget(): void
   /** Puts what it keeps beside its table. */

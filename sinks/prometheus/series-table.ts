@@ -22,10 +22,12 @@ export interface Row {
   values: Float64Array | undefined
   /** Settled and what the block on its way adds; undefined where it adds nothing. */
   draft: Float64Array | undefined
-  /** The newest record on its way for each slot, counted from 1; 0 where there is none. */
-  newest: Int32Array
+  /** By slot, the newest record on its way; undefined where the block's exemplars are not taken. */
+  newest: RequestRecord[] | undefined
   /** By slot. Not part of the state: they are samples, and the next request brings new ones. */
-  readonly exemplars: (Exemplar | undefined)[]
+  exemplars: readonly (Exemplar | undefined)[]
+  /** With those of the block on its way. */
+  draftExemplars: readonly (Exemplar | undefined)[]
   /** When exemplars were last taken, Unix milliseconds. */
   exemplarsMs: number
   /** When the log took the last block that touched it, Unix milliseconds. */
@@ -83,8 +85,6 @@ export class SeriesTable {
   readonly #rows = new Map<string, Row>()
   /** The bundle that takes the next row with a label. */
   readonly #bundles = new Map<string, Bundle>()
-  /** Takes the places of records that no exemplar is made of. */
-  readonly #unread: Int32Array
   #touched: Row[] = []
   #leaving: Row[] = []
   /** When the log took the block on its way. */
@@ -99,7 +99,6 @@ export class SeriesTable {
     this.#options = options
     this.maxSeries = options.maxSeries
     this.#length = lengthOf(options.layout)
-    this.#unread = new Int32Array(this.#length)
   }
 
   /** A block comes that the log took at `atMs`. */
@@ -133,7 +132,7 @@ export class SeriesTable {
     const draft = row.values ? row.values.slice() : new Float64Array(this.#length)
     row.draft = draft
     const takesExemplars = this.#options.exemplarValue && this.#atMs - row.exemplarsMs >= exemplarsEveryMs
-    row.newest = takesExemplars ? new Int32Array(this.#length) : this.#unread
+    row.newest = takesExemplars ? [] : undefined
     this.#touched.push(row)
     return draft
   }
@@ -160,6 +159,7 @@ export class SeriesTable {
       const isIdle = !row.draft && this.#atMs - row.touchedMs > idleMs
       if (isIdle) this.#leaving.push(row)
       if (row.draft || isIdle || this.#isTranslated) changed.add(row.bundle)
+      this.#takeExemplars(row)
     }
     const leaving = new Set(this.#leaving)
     for (const { key, rows } of changed) {
@@ -170,12 +170,15 @@ export class SeriesTable {
   }
 
   /** The sealed block is settled. Whether rows have gone. */
-  settle(records: readonly RequestRecord[]): boolean {
+  settle(): boolean {
     for (const row of this.#touched) {
       row.values = row.draft
       row.draft = undefined
       row.touchedMs = Math.max(row.touchedMs, this.#atMs)
-      this.#takeExemplars(row, records)
+      if (row.draftExemplars !== row.exemplars) {
+        row.exemplars = row.draftExemplars
+        row.exemplarsMs = this.#atMs
+      }
     }
     for (const row of this.#leaving) {
       this.#remove(row)
@@ -194,6 +197,8 @@ export class SeriesTable {
   discard(): void {
     for (const row of this.#touched) {
       row.draft = undefined
+      row.newest = undefined
+      row.draftExemplars = row.exemplars
       if (!row.values) this.#remove(row)
     }
     this.#touched = []
@@ -239,8 +244,9 @@ export class SeriesTable {
       text: labelText({ shard, ...Object.fromEntries(pairs) }),
       values: undefined,
       draft: undefined,
-      newest: this.#unread,
+      newest: undefined,
       exemplars: [],
+      draftExemplars: [],
       exemplarsMs: 0,
       touchedMs: 0,
     }
@@ -266,16 +272,18 @@ export class SeriesTable {
     return [labels, draft ? Math.max(touchedMs, this.#atMs) : touchedMs, toSparse(draft ?? values)]
   }
 
-  #takeExemplars(row: Row, records: readonly RequestRecord[]): void {
+  /** Keeps of the newest records what is shown of them, and lets the records go. */
+  #takeExemplars(row: Row): void {
     const { exemplarValue } = this.#options
-    if (!exemplarValue || row.newest === this.#unread) return
-    row.exemplarsMs = this.#atMs
-    for (let slot = 0; slot < row.newest.length; slot++) {
-      const record = records[(row.newest[slot] as number) - 1] // within the array by the condition
-      if (!record || !isTraceId.test(record.traceId)) continue
-      const at = (record.ts + record.totalUs) / 1e6
-      row.exemplars[slot] = { traceId: record.traceId, value: exemplarValue(record, slot), at }
-    }
+    if (!row.newest || !exemplarValue) return
+    const exemplars = [...row.exemplars]
+    row.newest.forEach((record, slot) => {
+      const { traceId, ts, totalUs } = record
+      if (isTraceId.test(traceId))
+        exemplars[slot] = { traceId, value: exemplarValue(record, slot), at: (ts + totalUs) / 1e6 }
+    })
+    row.draftExemplars = exemplars
+    row.newest = undefined
   }
 }
 

@@ -20,7 +20,8 @@ export class Shard {
   readonly #groups: readonly Group[]
   /** Keys that nothing of today's configuration understands: a metric that is declared no more. */
   #obsolete: readonly string[]
-  #onItsWay: Block | undefined
+  /** Token of the block on its way. */
+  #onItsWay: string | undefined
 
   /** Takes up what settles have saved. */
   constructor(name: string, options: ShardOptions, state: ReadonlyMap<string, Uint8Array>) {
@@ -39,14 +40,12 @@ export class Shard {
 
   /** Counts a block, without showing it. What makes it durable; the same again for the same block. */
   write(block: Block): Map<string, Uint8Array> {
-    if (this.#onItsWay) this.#discard()
-    this.#onItsWay = block
+    if (this.#onItsWay !== undefined) this.#discard()
+    this.#onItsWay = block.token
     const state = new Map(this.#obsolete.map((key) => [key, gone]))
     for (const { table } of this.#groups) table.open(block.appendedAtMs)
-    let number = 0
     for (const record of block.each()) {
-      number++
-      for (const group of this.#groups) group.add(record, number)
+      for (const group of this.#groups) group.add(record)
     }
     for (const group of this.#groups) {
       group.table.seal(state)
@@ -57,9 +56,9 @@ export class Shard {
 
   /** The block is durable: from now on it is shown. Another block than the one on its way had nothing to count. */
   settle({ token }: Block): void {
-    if (this.#onItsWay?.token !== token) return
+    if (this.#onItsWay !== token) return
     for (const group of this.#groups) {
-      const haveGone = group.table.settle(this.#onItsWay.records)
+      const haveGone = group.table.settle()
       group.settle?.()
       if (haveGone) group.forget()
     }

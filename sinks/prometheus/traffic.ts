@@ -124,7 +124,7 @@ export class Traffic implements Group {
     })
   }
 
-  add(record: RequestRecord, number: number): void {
+  add(record: RequestRecord): void {
     const { weight, upstreamUs } = record
     const { durations, gateway } = this.#options
     const place = this.#placeOf(record)
@@ -134,11 +134,16 @@ export class Traffic implements Group {
     if (place.failed) add(values, failedAt, weight)
     add(values, bytesInAt, record.bytesIn * weight)
     add(values, bytesOutAt, record.bytesOut * weight)
-    const { newest } = row
-    newest[observe(values, place.durationAt, durations.bounds, record.totalUs, weight)] = number
-    newest[observe(values, this.#layout.gatewayAt, gateway.bounds, record.gatewayUs, weight)] = number
-    if (record.tries > 0 || upstreamUs > 0)
-      newest[observe(values, this.#layout.upstreamAt, durations.bounds, upstreamUs, weight)] = number
+    const inTotal = observe(values, place.durationAt, durations.bounds, record.totalUs, weight)
+    const inGateway = observe(values, this.#layout.gatewayAt, gateway.bounds, record.gatewayUs, weight)
+    const isAsked = record.tries > 0 || upstreamUs > 0
+    const inUpstream = isAsked
+      ? observe(values, this.#layout.upstreamAt, durations.bounds, upstreamUs, weight)
+      : inTotal
+    if (!row.newest) return
+    row.newest[inTotal] = record
+    row.newest[inGateway] = record
+    row.newest[inUpstream] = record
   }
 
   forget(): void {

@@ -94,6 +94,14 @@ test('a path that no route matched never becomes a label', async (t) => {
   assert.equal(sink.total('penstock_requests_total', { method: '__other__' }), 2)
 })
 
+test('a block of which nothing could be decoded changes nothing', async (t) => {
+  const sink = await openPrometheusSink(t)
+  await sink.deliver([aRecord()])
+  const before = sink.page()
+  await sink.deliver([])
+  assert.equal(sink.page(), before)
+})
+
 test('only what is settled is shown', async (t) => {
   const sink = await openPrometheusSink(t)
   await sink.deliver([aRecord()])
