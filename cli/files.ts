@@ -8,7 +8,7 @@ export function keysFile(dataDir: string): string {
   return join(dataDir, 'keys.db')
 }
 
-/** Where the local buffer of a data folder is kept. */
-export function bufferFolder(dataDir: string): string {
-  return join(dataDir, 'buffer')
+/** Where records wait for a shared buffer. */
+export function spoolFolder(dataDir: string): string {
+  return join(dataDir, 'spool')
 }

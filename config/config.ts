@@ -5,8 +5,9 @@ import { deliveryOptions, pumpOptions } from '../pump/options.ts'
 import type { ConfigError } from '../runtime/check.ts'
 import { listenType } from '../runtime/listen.ts'
 import { sinks } from '../sinks/index.ts'
-import { type Fault, type JsonSchema, toConfigError, toFaults } from './faults.ts'
-import { readSource, type SourceOptions } from './source.ts'
+import { consoleOptions } from '../usage/options.ts'
+import { type JsonSchema, toConfigError, toFaults } from './faults.ts'
+import { type Fault, readSource, type SourceOptions } from './source.ts'
 
 export const roles = ['gateway', 'pump', 'console'] as const
 export type Role = (typeof roles)[number]
@@ -76,7 +77,7 @@ export const configType = z.strictObject({
     )
     .default({ prometheus: { type: 'prometheus' }, store: { type: 'store' } } as never) // filled in by the schema of the sinks below
     .describe('Where records go, by a name of your choice'),
-  console: listenType(8083).prefault({}).describe('Where the usage page and the usage API are served'),
+  console: consoleOptions.prefault({}).describe('Where the usage page and the usage API are served'),
 })
 
 export type Config = z.output<typeof configType>

@@ -22,7 +22,7 @@ async function drain(file: string): Promise<Drained> {
   const startedAt = performance.now()
   const before = process.cpuUsage()
   await openPumpRole(config, sinks, log, opened)
-  const buffer = opened.use(await openBuffer(config))
+  const buffer = opened.use(await openBuffer(config, log))
   while (!(await isDrained(buffer, sinks.length))) await wait(100)
   const { user, system } = process.cpuUsage(before)
   return {

@@ -1,15 +1,15 @@
-import type { Buffer } from '../../buffer/buffer.ts'
+import type { Buffer, BufferDefinition } from '../../buffer/buffer.ts'
+import { buffers } from '../../buffer/index.ts'
 import type { RecorderOptions } from '../../buffer/recorder.ts'
-import { openRedisBuffer } from '../../buffer/redis/redis.ts'
-import { openSqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import type { Config } from '../../config/config.ts'
-import { bufferFolder } from '../files.ts'
+import type { Log } from '../../runtime/log.ts'
+import { spoolFolder } from '../files.ts'
 
 /** Opens the log that the pump reads: the local buffer itself, or the shared one. */
-export async function openBuffer({ buffer, dataDir }: Config): Promise<Buffer> {
+export async function openBuffer({ buffer, dataDir }: Config, log: Log): Promise<Buffer> {
   const { type, ...options } = buffer
-  if (type === 'redis') return await openRedisBuffer(options)
-  return openSqliteBuffer({ dir: bufferFolder(dataDir), ...options })
+  const definition: BufferDefinition = buffers[type as keyof typeof buffers] // the config's schema admits only these
+  return await definition.open(options, { dataDir, log })
 }
 
 /** Where a gateway's records go first, and from there where the buffer is shared. */
@@ -19,8 +19,11 @@ export function toRecorderOptions({
   gateway,
 }: Config): Pick<RecorderOptions, 'local' | 'remote' | 'ringBytes'> {
   const { type, ...options } = buffer
-  const dir = bufferFolder(dataDir)
-  if (type === 'redis')
-    return { local: { dir, maxBytes: gateway.spoolBytes }, remote: { type, options }, ringBytes: gateway.ringBytes }
-  return { local: { dir, ...options }, ringBytes: gateway.ringBytes }
+  const { ringBytes, spoolBytes } = gateway
+  if (type === 'sqlite') return { local: { dir: dataDir, maxBytes: options.maxBytes as number }, ringBytes } // the schema of the sqlite buffer says so
+  return {
+    local: { dir: spoolFolder(dataDir), maxBytes: spoolBytes },
+    remote: { type: type as keyof typeof buffers, options, dataDir }, // the config's schema admits only these
+    ringBytes,
+  }
 }

@@ -54,7 +54,7 @@ export async function openPumpRole(
         inFlight: definition.inFlight,
         startAt,
       })),
-      openBuffer: () => openBuffer(config),
+      openBuffer: () => openBuffer(config, log),
       owner: `${hostname()}/${process.pid}`,
       registry,
       log,

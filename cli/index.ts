@@ -1,0 +1,17 @@
+import { checkCommand } from './check.ts'
+import type { Command } from './command.ts'
+import { demoCommand } from './demo.ts'
+import { keysCommand } from './keys.ts'
+import { replayCommand } from './replay.ts'
+import { startCommand } from './start.ts'
+import { usageCommand } from './usage.ts'
+
+/** Every command there is, in the order of the help. */
+export const commands = {
+  start: startCommand,
+  demo: demoCommand,
+  check: checkCommand,
+  keys: keysCommand,
+  usage: usageCommand,
+  replay: replayCommand,
+} satisfies Record<string, Command>
