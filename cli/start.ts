@@ -100,6 +100,7 @@ export const startCommand: Command = {
     const wanted = toRoles(textOf(values, 'roles')) ?? config.roles
     const log = openLog({ level: config.log.level, bindings: { roles: wanted.join(',') } })
     await using opened = new AsyncDisposableStack()
+    opened.defer(() => process.disconnect?.()) // an open channel to the parent would keep this process alive
     const { failed, ...addresses } = await openRoles({ config, file, roles: wanted, log, terminal }, opened)
     log('info', 'Penstock is at work.', { ...addresses })
     process.send?.(addresses)
