@@ -1,6 +1,8 @@
+import mongo from './mongo/mongo.ts'
+import otlp from './otlp/otlp.ts'
 import prometheus from './prometheus/prometheus.ts'
 import type { SinkDefinition } from './sink.ts'
 import store from './store/store.ts'
 
 /** Every sink there is. Adding one is a folder and a line here. */
-export const sinks = { prometheus, store } satisfies Record<string, SinkDefinition>
+export const sinks = { mongo, otlp, prometheus, store } satisfies Record<string, SinkDefinition>
