@@ -73,13 +73,15 @@ test('a hanging proxy keeps the connection and answers nothing', async (t) => {
   assert.equal(await post('c'), '200 taken')
 })
 
-test('an answering proxy answers in place of the server', async (t) => {
+test('an answering proxy answers in place of the server, also on connections that are open', async (t) => {
   const { proxy, post, bodies } = await openPair(t)
+  await post('a')
   await proxy.set({ kind: 'answer', status: 413, body: 'too large' })
-  assert.equal(await post('a'), '413 too large')
-  assert.deepEqual(bodies, [])
+  assert.equal(await post('b'), '413 too large')
+  assert.equal(await post('c'), '413 too large')
+  assert.deepEqual(bodies, ['a'])
   await proxy.set({ kind: 'none' })
-  assert.equal(await post('b'), '200 taken')
+  assert.equal(await post('d'), '200 taken')
 })
 
 test('a reset comes as soon as something is sent', async (t) => {

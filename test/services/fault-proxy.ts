@@ -45,15 +45,26 @@ export async function openFaultProxy(to: { port: number }): Promise<FaultProxy> 
   }
 
   const answerer = createHttpServer((request, response) => void answer(request, response, fault))
+  const relays = new Map<Socket, Socket>()
+  const answerOpenConnections = () => {
+    for (const [client, server] of relays) {
+      for (const event of ['data', 'end']) client.removeAllListeners(event)
+      server.removeAllListeners('close').destroy()
+      answerer.emit('connection', client)
+    }
+    relays.clear()
+  }
   const relay = (client: Socket) => {
     const server = connect(to.port, '127.0.0.1')
     track(server)
+    relays.set(client, server)
+    client.once('close', () => relays.delete(client))
     const reset = () => {
-      client.resetAndDestroy()
+      resetConnection(client)
       server.destroy()
     }
     client.on('data', (chunk: Buffer) => {
-      if (fault.kind === 'reset' || fault.kind === 'answer') return reset()
+      if (fault.kind === 'reset') return reset()
       if (fault.kind === 'hang') return
       if (fault.kind !== 'cut') return void server.write(chunk)
       const passing = chunk.subarray(0, Math.max(0, fault.requestBytes - passedBytes))
@@ -83,7 +94,7 @@ export async function openFaultProxy(to: { port: number }): Promise<FaultProxy> 
     await once(listener, 'listening')
   }
   const close = async () => {
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) resetConnection(socket)
     if (!listener.listening) return
     listener.close()
     await once(listener, 'close')
@@ -100,10 +111,17 @@ export async function openFaultProxy(to: { port: number }): Promise<FaultProxy> 
       fault = next
       passedBytes = 0
       if (next.kind === 'refuse' || isSpoilt) await close()
+      if (next.kind === 'answer') answerOpenConnections()
       if (next.kind !== 'refuse' && !listener.listening) await listen(port)
     },
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** A connection whose end is on its way cannot be reset: libuv refuses, and Node would wait for its handle for ever at exit. */
+function resetConnection(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, fault: Fault): Promise<void> {

@@ -85,13 +85,13 @@ export function sinkFailureContract(name: string, harness: SinkFailureHarness): 
     for (const [what, failure] of Object.entries(harness.http ?? {})) {
       const answer: HttpAnswer = answers[what as keyof typeof answers] // the keys of `http` are those of `answers`
       test(`${what} is a ${failure.name}, and the block is stored once it is over`, async (t) => {
-        const { proxy, delivery } = await openSpoilt(t, harness, { kind: 'answer', ...answer })
-        const block = aBlock(someRecords(3))
+        const { proxy, delivery, stored, block } = await openWarm(t)
+        await proxy.set({ kind: 'answer', ...answer })
         const error = await rejects(delivery.write(block), failure)
         if (error instanceof RetryableError && answer.headers?.['retry-after']) assert.equal(error.afterMs, 7000)
         await proxy.set({ kind: 'none' })
         await delivered(delivery, block)
-        await delivery.holds(block.records)
+        await delivery.holds([...stored, ...block.records])
       })
     }
   })

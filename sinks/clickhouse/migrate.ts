@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Log } from '../../runtime/log.ts'
+import { HaltError } from '../sink.ts'
+import type { Connection } from './connection.ts'
+import type { ClickHouseOptions } from './options.ts'
+import { tables } from './tables.ts'
+
+/** One numbered file of `migrations/`. Its statements may run again after a crash between them, or in two pumps at once, without harm. */
+export interface Migration {
+  readonly version: number
+  readonly name: string
+  readonly statements: readonly string[]
+}
+
+const folder = join(import.meta.dirname, 'migrations')
+
+/** Every migration in order, with the tables' names as the options say: for `migrate`, and to print for an operator who runs them by hand. */
+export function migrations({ prefix }: Pick<ClickHouseOptions, 'prefix'>): readonly Migration[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => ({
+      version: Number.parseInt(file, 10),
+      name: file.slice(0, -'.sql'.length),
+      statements: statementsOf(readFileSync(join(folder, file), 'utf8').replaceAll('{prefix}', prefix)),
+    }))
+}
+
+const statementsOf = (sql: string) =>
+  sql
+    .split(/;\n/)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+
+/** What a table should be by the options, and the statements that make it so. */
+export interface TableSetting {
+  readonly table: string
+  /** Stands in the table's definition when it is so. */
+  readonly mark: string
+  readonly statement: string
+}
+
+/** Retention and deduplication, which follow the options and not the version. */
+export function tableSettings(options: ClickHouseOptions): readonly TableSetting[] {
+  const { requests, usage1m, usage1h } = tables(options)
+  const retention = (table: string, column: string, days: number): TableSetting => {
+    const mark = `TTL ${column} + toIntervalDay(${days})`
+    return { table, mark, statement: `ALTER TABLE ${table} MODIFY ${mark}` }
+  }
+  const { inserts, seconds } = options.dedupe
+  const remembered = (table: string): TableSetting[] =>
+    [
+      `non_replicated_deduplication_window = ${inserts}`, // 0 by default: then nothing is recognised
+      `replicated_deduplication_window = ${inserts}`,
+      `replicated_deduplication_window_seconds = ${seconds}`,
+    ].map((mark) => ({ table, mark, statement: `ALTER TABLE ${table} MODIFY SETTING ${mark}` }))
+  return [
+    retention(requests, 'received_at', options.retentionDays),
+    retention(usage1m, 'received', options.minuteRetentionDays),
+    retention(usage1h, 'received', options.hourRetentionDays),
+    ...[requests, usage1m, usage1h].flatMap(remembered),
+  ]
+}
+
+/** Brings the tables to the newest version and to what the options say. */
+export async function migrate(
+  connection: Connection,
+  options: ClickHouseOptions,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const { migrations: versions } = tables(options)
+  await connection.run(
+    `CREATE TABLE IF NOT EXISTS ${versions} (version UInt32, name String, applied_at DateTime('UTC') DEFAULT now())
+     ENGINE = MergeTree ORDER BY version`,
+    signal,
+  )
+  const reached = await versionOf(connection, options, signal)
+  for (const { version, name, statements } of migrations(options)) {
+    if (version <= reached) continue
+    for (const statement of statements) await connection.run(statement, signal)
+    await connection.run(`INSERT INTO ${versions} (version, name) VALUES (${version}, '${name}')`, signal)
+    log('info', 'ClickHouse tables were migrated.', { version, migration: name })
+  }
+  const definitions = await definitionsOf(connection, signal)
+  for (const { table, mark, statement } of tableSettings(options)) {
+    if (definitions.get(table)?.includes(mark)) continue
+    await connection.run(statement, signal)
+    log('info', 'A ClickHouse table was set as the options say.', { table, setting: mark })
+  }
+}
+
+/** Throws HaltError where the tables are older than what this Penstock inserts. */
+export async function checkVersion(
+  connection: Connection,
+  options: ClickHouseOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const needed = migrations(options).at(-1)?.version ?? 0
+  const reached = await versionOf(connection, options, signal)
+  if (reached >= needed) return
+  throw new HaltError(
+    `The tables ${options.prefix}… are at version ${reached} and version ${needed} is needed: run the migrations, or set migrate to true.`,
+  )
+}
+
+async function versionOf(connection: Connection, options: ClickHouseOptions, signal: AbortSignal): Promise<number> {
+  return Number(await connection.run(`SELECT max(version) FROM ${tables(options).migrations} FORMAT TSV`, signal))
+}
+
+/** What follows ENGINE in the definition of each table. */
+async function definitionsOf(connection: Connection, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const sql = 'SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() FORMAT JSONCompactEachRow'
+  const rows = (await connection.run(sql, signal)).split('\n').filter((line) => line !== '')
+  return new Map(rows.map((line) => JSON.parse(line) as [string, string])) // the two columns asked for
+}
