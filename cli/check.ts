@@ -10,7 +10,7 @@ export const checkCommand: Command = {
     if (file === undefined) throw new UsageError('Say which file: penstock check FILE')
     const config = loadConfig(file, { env })
     out(
-      `${file} is right: ${config.gateway.apis.length} APIs, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`,
+      `${file} is right: ${config.gateway.apis.length} of gateway.apis, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`,
     )
     return exitCodes.ok
   },

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { configType } from './config.ts'
 
-/** The parts of a JSON Schema that the reference shows. */
-interface Shown {
+/** The parts of a JSON Schema that are shown to people. */
+export interface Shown {
   readonly title?: string
   readonly description?: string
   readonly type?: string | readonly string[]
@@ -19,13 +19,14 @@ interface Shown {
   readonly $ref?: string
 }
 
-function schema(): Shown {
+/** The configuration's schema, every part in its place. */
+export function shownSchema(): Shown {
   return z.toJSONSchema(configType, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Shown // its own type is wider
 }
 
 /** JSON Schema for editors, as text. */
 export function toSchemaFile(): string {
-  return `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Penstock configuration', ...schema() }, null, 2)}\n`
+  return `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Penstock configuration', ...shownSchema() }, null, 2)}\n`
 }
 
 /** The reference page: every key with its type, default and meaning. */
@@ -39,7 +40,7 @@ export function toReferencePage(): string {
     'Put `# yaml-language-server: $schema=penstock.schema.json` into the first line for help in an editor.',
     '',
   ]
-  section(lines, schema(), '', 2)
+  section(lines, shownSchema(), '', 2)
   return `${lines.join('\n').trimEnd()}\n`
 }
 
@@ -109,7 +110,7 @@ function isObject(value: unknown): boolean {
 
 function typeOf(value: Shown): string {
   if (value.const !== undefined) return `\`${JSON.stringify(value.const)}\``
-  if (value.enum) return value.enum.map((one) => `\`${JSON.stringify(one)}\``).join(' \\| ')
+  if (value.enum) return value.enum.map((one) => `\`${JSON.stringify(one)}\``).join(' | ')
   const choices = value.oneOf ?? value.anyOf
   if (choices) return [...new Set(choices.map(typeOf))].join(' or ')
   if (value.items) return `list of ${typeOf(value.items)}`

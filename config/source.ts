@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { load, YAMLException } from 'js-yaml'
+import { loadAll, YAMLException } from 'js-yaml'
 import { ConfigError } from '../runtime/check.ts'
 
 /** A fault in a configuration, where it stands. */
@@ -45,7 +45,9 @@ function readText(file: string, readFile: (path: string) => string): string {
 function parse(text: string, file: string): unknown {
   try {
     if (file.endsWith('.json')) return JSON.parse(text)
-    return load(text) ?? {}
+    const documents = loadAll(text)
+    if (documents.length > 1) throw new Error('there are several documents, where one is wanted')
+    return documents[0] ?? {}
   } catch (error) {
     const where = error instanceof YAMLException && error.mark ? `:${error.mark.line + 1}:${error.mark.column + 1}` : ''
     const what = error instanceof YAMLException ? error.reason : reasonOf(error)
