@@ -8,6 +8,7 @@ export function httpAddress(example: string) {
 }
 
 function isBare(url: string): boolean {
+  if (!URL.canParse(url)) return true // said already
   const { username, password, search, hash } = new URL(url)
   return `${username}${password}${search}${hash}` === ''
 }

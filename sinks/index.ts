@@ -1,3 +1,4 @@
+import clickhouse from './clickhouse/clickhouse.ts'
 import mongo from './mongo/mongo.ts'
 import otlp from './otlp/otlp.ts'
 import prometheus from './prometheus/prometheus.ts'
@@ -5,4 +6,4 @@ import type { SinkDefinition } from './sink.ts'
 import store from './store/store.ts'
 
 /** Every sink there is. Adding one is a folder and a line here. */
-export const sinks = { mongo, otlp, prometheus, store } satisfies Record<string, SinkDefinition>
+export const sinks = { clickhouse, mongo, otlp, prometheus, store } satisfies Record<string, SinkDefinition>

@@ -1,4 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream'
+import { rootCertificates } from 'node:tls'
 import { RejectedError, RetryableError } from '../sink.ts'
 import { type Answer, failureOf, failureToReach } from './failure.ts'
 import type { ClickHouseOptions } from './options.ts'
@@ -89,7 +90,7 @@ const compressions = {
 } as const
 
 function toTls({ ca, cert, key }: NonNullable<ClickHouseOptions['tls']>) {
-  const ca_cert = Buffer.from(ca)
+  const ca_cert = Buffer.from(ca ?? rootCertificates.join('\n'))
   return cert && key ? { ca_cert, cert: Buffer.from(cert), key: Buffer.from(key) } : { ca_cert }
 }
 

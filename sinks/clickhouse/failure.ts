@@ -1,3 +1,5 @@
+import { certificateFault } from '../certificate.ts'
+import { retryAfterMs } from '../http.ts'
 import { HaltError, RejectedError, RetryableError } from '../sink.ts'
 
 /** Errors of ClickHouse that only the operator can mend. */
@@ -45,22 +47,6 @@ const recordsFault: Readonly<Record<number, string>> = {
   469: 'VIOLATED_CONSTRAINT',
 }
 
-/** Errors of TLS that come again until a certificate or the address is changed. */
-const certificatesFault = new Set([
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'CERT_REVOKED',
-  'CERT_UNTRUSTED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'ERR_SSL_WRONG_VERSION_NUMBER', // the port speaks plain HTTP
-  'ERR_SSL_PACKET_LENGTH_TOO_LONG', // as above
-])
-
 /** What came back over HTTP. */
 export interface Answer {
   readonly status: number
@@ -83,11 +69,16 @@ export function failureOf(answer: Answer): Failure | undefined {
 
 /** What an error of the network or the client asks the pump to do. */
 export function failureToReach(error: unknown): Failure {
-  const reason = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (certificatesFault.has(code))
-    return new HaltError(`ClickHouse cannot be trusted over TLS (${code}): check url and tls.`, { cause: error })
-  return new RetryableError(`ClickHouse did not answer: ${reason || code}`, { cause: error })
+  const fault = certificateFault(error)
+  if (fault)
+    return new HaltError(`ClickHouse cannot be trusted over TLS (${fault}): check url and tls.`, { cause: error })
+  return new RetryableError(`ClickHouse did not answer: ${reasonOf(error)}`, { cause: error })
+}
+
+/** An attempt at several addresses of a name fails with a code and no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
 function serversFailure(code: number, message: string): Failure {
@@ -111,13 +102,6 @@ function othersFailure({ status, headers, text }: Answer): Failure {
     `ClickHouse could not take the block now, ${answered}.`,
     afterMs === undefined ? {} : { afterMs },
   )
-}
-
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined
-  const seconds = Number(header)
-  const ms = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000
-  return ms > 0 ? ms : undefined
 }
 
 const isHtml = (text: string) => text.trimStart().startsWith('<')

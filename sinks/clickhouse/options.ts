@@ -1,12 +1,12 @@
 import * as z from 'zod'
+import { httpAddress, tlsOption } from '../http.ts'
 
 const days = z.int().min(1)
 
 export const clickhouseOptions = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: 'must be an HTTP or HTTPS address, such as http://localhost:8123' })
-    .refine(isBare, 'must not hold credentials or parameters: use username, password, database and settings')
-    .describe('HTTP(S) address of the server, with a path where a proxy needs one'),
+  url: httpAddress('http://localhost:8123').describe(
+    'HTTP(S) address of the server, with a path where a proxy needs one',
+  ),
   database: z.string().min(1).default('default').describe('Database of the tables; it must exist'),
   username: z.string().min(1).default('default').describe('User who inserts'),
   password: z.string().default('').meta({ secret: true }).describe('Password of the user'),
@@ -39,13 +39,7 @@ export const clickhouseOptions = z.strictObject({
     })
     .prefault({})
     .describe('How a block that is sent twice is recognised'),
-  tls: z
-    .strictObject({
-      ca: z.string().describe('Certificates to trust, PEM'),
-      cert: z.string().optional().describe('Certificate of this client, PEM'),
-      key: z.string().optional().meta({ secret: true }).describe('Key of that certificate, PEM'),
-    })
-    .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together')
+  tls: tlsOption
     .optional()
     .describe('For an https url whose certificate the system does not trust, or for a certificate of our own'),
   timeoutMs: z.int().min(100).default(30_000).describe('Longest silence of the server in an insert, milliseconds'),
@@ -57,9 +51,3 @@ export const clickhouseOptions = z.strictObject({
 })
 
 export type ClickHouseOptions = z.output<typeof clickhouseOptions>
-
-function isBare(url: string): boolean {
-  if (!URL.canParse(url)) return true // said already
-  const { username, password, search, hash } = new URL(url)
-  return `${username}${password}${search}${hash}` === ''
-}
