@@ -10,22 +10,36 @@ import { tables } from './tables.ts'
 export interface Migration {
   readonly version: number
   readonly name: string
+  /** Those of the file, then one that records the version as reached. */
   readonly statements: readonly string[]
 }
 
 const folder = join(import.meta.dirname, 'migrations')
 
-/** Every migration in order, with the tables' names as the options say: for `migrate`, and to print for an operator who runs them by hand. */
-export function migrations({ prefix }: Pick<ClickHouseOptions, 'prefix'>): readonly Migration[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.sql'))
-    .sort()
-    .map((file) => ({
-      version: Number.parseInt(file, 10),
-      name: file.slice(0, -'.sql'.length),
-      statements: statementsOf(readFileSync(join(folder, file), 'utf8').replaceAll('{prefix}', prefix)),
-    }))
+/** Every migration in order, with the tables' names as the prefix gives them. */
+export function migrations(options: Pick<ClickHouseOptions, 'prefix'>): readonly Migration[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.sql'))
+  return files.sort().map((file) => {
+    const version = Number.parseInt(file, 10)
+    const name = file.slice(0, -'.sql'.length)
+    const sql = readFileSync(join(folder, file), 'utf8').replaceAll('{prefix}', options.prefix)
+    const reached = `INSERT INTO ${tables(options).migrations} (version, name) VALUES (${version}, '${name}')`
+    return { version, name, statements: [...statementsOf(sql), reached] }
+  })
 }
+
+/** Everything that `migrate` would run on an empty database: for an operator who runs it by hand, changed to the cluster's engines where there are several servers. */
+export function migrationScript(options: ClickHouseOptions): readonly string[] {
+  return [
+    versionsTable(options),
+    ...migrations(options).flatMap(({ statements }) => statements),
+    ...tableSettings(options).map(({ statement }) => statement),
+  ]
+}
+
+const versionsTable = (options: ClickHouseOptions) =>
+  `CREATE TABLE IF NOT EXISTS ${tables(options).migrations} (version UInt32, name String, applied_at DateTime('UTC') DEFAULT now())
+ENGINE = MergeTree ORDER BY version`
 
 const statementsOf = (sql: string) =>
   sql
@@ -33,33 +47,34 @@ const statementsOf = (sql: string) =>
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '')
 
-/** What a table should be by the options, and the statements that make it so. */
+/** What a table should be by the options, and the statement that makes it so. */
 export interface TableSetting {
   readonly table: string
-  /** Stands in the table's definition when it is so. */
-  readonly mark: string
+  /** All stand in the table's definition when it is so. */
+  readonly marks: readonly string[]
   readonly statement: string
 }
 
 /** Retention and deduplication, which follow the options and not the version. */
 export function tableSettings(options: ClickHouseOptions): readonly TableSetting[] {
   const { requests, usage1m, usage1h } = tables(options)
-  const retention = (table: string, column: string, days: number): TableSetting => {
-    const mark = `TTL ${column} + toIntervalDay(${days})`
-    return { table, mark, statement: `ALTER TABLE ${table} MODIFY ${mark}` }
-  }
   const { inserts, seconds } = options.dedupe
-  const remembered = (table: string): TableSetting[] =>
-    [
-      `non_replicated_deduplication_window = ${inserts}`, // 0 by default: then nothing is recognised
-      `replicated_deduplication_window = ${inserts}`,
-      `replicated_deduplication_window_seconds = ${seconds}`,
-    ].map((mark) => ({ table, mark, statement: `ALTER TABLE ${table} MODIFY SETTING ${mark}` }))
+  const remembered = [
+    `non_replicated_deduplication_window = ${inserts}`, // 0 by default: then nothing is recognised
+    `replicated_deduplication_window = ${inserts}`,
+    `replicated_deduplication_window_seconds = ${seconds}`,
+  ]
+  const settings = (table: string, column: string, days: number): TableSetting[] => {
+    const ttl = `TTL ${column} + toIntervalDay(${days})`
+    return [
+      { table, marks: [ttl], statement: `ALTER TABLE ${table} MODIFY ${ttl}` },
+      { table, marks: remembered, statement: `ALTER TABLE ${table} MODIFY SETTING ${remembered.join(', ')}` },
+    ]
+  }
   return [
-    retention(requests, 'received_at', options.retentionDays),
-    retention(usage1m, 'received', options.minuteRetentionDays),
-    retention(usage1h, 'received', options.hourRetentionDays),
-    ...[requests, usage1m, usage1h].flatMap(remembered),
+    ...settings(requests, 'received_at', options.retentionDays),
+    ...settings(usage1m, 'received', options.minuteRetentionDays),
+    ...settings(usage1h, 'received', options.hourRetentionDays),
   ]
 }
 
@@ -70,24 +85,18 @@ export async function migrate(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const { migrations: versions } = tables(options)
-  await connection.run(
-    `CREATE TABLE IF NOT EXISTS ${versions} (version UInt32, name String, applied_at DateTime('UTC') DEFAULT now())
-     ENGINE = MergeTree ORDER BY version`,
-    signal,
-  )
+  await connection.run(versionsTable(options), signal)
   const reached = await versionOf(connection, options, signal)
   for (const { version, name, statements } of migrations(options)) {
     if (version <= reached) continue
     for (const statement of statements) await connection.run(statement, signal)
-    await connection.run(`INSERT INTO ${versions} (version, name) VALUES (${version}, '${name}')`, signal)
     log('info', 'ClickHouse tables were migrated.', { version, migration: name })
   }
   const definitions = await definitionsOf(connection, signal)
-  for (const { table, mark, statement } of tableSettings(options)) {
-    if (definitions.get(table)?.includes(mark)) continue
+  for (const { table, marks, statement } of tableSettings(options)) {
+    if (marks.every((mark) => definitions.get(table)?.includes(mark))) continue
     await connection.run(statement, signal)
-    log('info', 'A ClickHouse table was set as the options say.', { table, setting: mark })
+    log('info', 'A ClickHouse table was set as the options say.', { table, settings: marks })
   }
 }
 

@@ -10,6 +10,8 @@ export interface ClickHousePlace extends SinkPlace {
   readonly options: { readonly url: string; readonly database: string; readonly password: string }
   /** Rows of a query, asked with a client of the test's own. */
   rows<Row>(query: string): Promise<Row[]>
+  /** Runs a statement that has no rows. */
+  run(query: string): Promise<void>
 }
 
 /** A database of its own in the shared server. */
@@ -29,7 +31,8 @@ export function placeAt(t: TestContext, { origin, pathname, username, password }
   t.after(() => client.close())
   const rows = async <Row>(query: string) =>
     (await client.query({ query, format: 'JSONEachRow', clickhouse_settings: wholeNumbers })).json<Row>()
-  return { options, rows, stored: () => storedRecords(rows) }
+  const run = async (query: string) => void (await client.command({ query }))
+  return { options, rows, run, stored: () => storedRecords(rows) }
 }
 
 const wholeNumbers = { output_format_json_quote_64bit_integers: 1 } as const
