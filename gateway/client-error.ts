@@ -16,7 +16,8 @@ const problems = new Map<string, Pick<Problem, 'status' | 'detail'>>([
 
 /**
  * Answers what is no request, or stopped being one in the middle of its body, and leaves its record. Afterwards the
- * connection is closed: nobody knows where on it a next request would begin.
+ * connection is closed: nobody knows where on it a next request would begin. What follows a request that is still being
+ * served only closes the connection after its answer.
  */
 export function onClientError(
   core: Core,
@@ -35,13 +36,9 @@ export function onClientError(
   }
   if (!current || current.hasEnded) return void refuse(begin(guess(socket, error)), problem)
   const { request, response } = current
-  if (!request.complete) {
-    response.shouldKeepAlive = false
-    return void refuse(current, problem)
-  }
-  core.log('debug', 'Client sent something that is no request after one that is still served.', { error })
+  response.shouldKeepAlive = false
   if (response.headersSent) response.on('finish', () => socket.destroySoon())
-  else response.shouldKeepAlive = false
+  if (!request.complete && !response.writableEnded) refuse(current, problem)
 }
 
 const requestLine = /^([A-Z-]{1,20}) (\S{1,8192}) HTTP\//

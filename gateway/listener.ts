@@ -108,13 +108,17 @@ function listenTo(server: GatewayServer, core: Core): void {
     socket[current] = exchange
     return exchange
   }
-  server.on('request', (request, response) => serve(start(request, response)))
+  server.on('request', (request, response) => {
+    if (!isClosing(request.socket)) serve(start(request, response))
+  })
   server.on('checkContinue', (request, response) => {
+    if (isClosing(request.socket)) return
     const exchange = start(request, response)
     exchange.expectsContinue = true
     serve(exchange)
   })
   server.on('checkExpectation', (request, response) => {
+    if (isClosing(request.socket)) return
     refuse(start(request, response), {
       status: 417,
       outcome: 'client_error',
@@ -142,6 +146,11 @@ function reason(error: unknown): string {
   if (code === 'EACCES') return 'the port needs privileges. Choose one above 1023.'
   if (code === 'EADDRNOTAVAIL') return 'the address is not of this machine. Choose 127.0.0.1 or 0.0.0.0.'
   return String(error)
+}
+
+/** Whether the connection ends with the answer before: what follows on it is not served, and may not even be meant as a request. */
+function isClosing(socket: ServerSocket): boolean {
+  return socket[current]?.response.shouldKeepAlive === false
 }
 
 /** An exchange on a connection that the server has let go of: it ends with its answer. */

@@ -23,6 +23,7 @@ export function refuse(exchange: Exchange, { status, outcome, detail, headers = 
   if (response.headersSent || response.destroyed)
     return void exchange.cut(response.headersSent ? response.statusCode : status, outcome)
   exchange.settle(status, outcome)
+  if (exchange.path === '') exchange.path = request.url?.split('?', 1)[0] ?? '' // it was refused before it was understood
   if (status === 400) response.shouldKeepAlive = false // whoever sent it may mean another request by what follows
   prepareConnection(exchange)
   const body = JSON.stringify({

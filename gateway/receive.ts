@@ -35,7 +35,6 @@ export function serve(exchange: Exchange): void {
 function admit(exchange: Exchange): Problem | undefined {
   const { request, core, snapshot } = exchange
   const url = request.url ?? ''
-  exchange.path = url.split('?', 1)[0] ?? '' // also where it turns out that it cannot be understood
   const target = parseRequestTarget(url, request.headers.host)
   if ('fault' in target) return unclear(target.fault)
   exchange.host = target.host
@@ -100,7 +99,8 @@ function upstreamQuery({ needsKey, key }: Api, query: string): string {
 }
 
 /** What no honest client sends, though the parser lets it pass. */
-function headFault({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): string | undefined {
+function headFault({ headers, rawHeaders, httpVersionMajor, httpVersionMinor }: IncomingMessage): string | undefined {
+  if (httpVersionMajor !== 1) return 'The protocol spoken here is HTTP/1.1.'
   if (headers.host === undefined && httpVersionMinor > 0) return 'A request has a Host header.'
   const encoding = headers['transfer-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'chunked')
