@@ -1,5 +1,6 @@
 import type { BufferDefinition } from './buffer.ts'
+import redis from './redis/definition.ts'
 import sqlite from './sqlite/definition.ts'
 
 /** Every buffer there is. Adding one is a folder and a line here. */
-export const buffers = { sqlite } satisfies Record<string, BufferDefinition>
+export const buffers = { sqlite, redis } satisfies Record<string, BufferDefinition>

@@ -1,0 +1,9 @@
+import { defineBuffer } from '../buffer.ts'
+import { redisOptions } from './options.ts'
+import { openRedisBuffer } from './redis.ts'
+
+export default defineBuffer({
+  summary: 'Keeps records in Redis or Valkey, for any number of gateways and pumps',
+  options: redisOptions,
+  open: openRedisBuffer,
+})
