@@ -6,7 +6,8 @@ import { entry, type Group } from './group.ts'
 import { HeavyHitters } from './heavy-hitters.ts'
 import { add } from './histogram.ts'
 import { line, other } from './page.ts'
-import { type Row, SeriesTable, type Shown } from './series-table.ts'
+import type { Row, Shown } from './row.ts'
+import { SeriesTable } from './series-table.ts'
 import { classOf, statusClasses } from './traffic.ts'
 
 export interface ConsumersOptions {
@@ -32,8 +33,8 @@ type Labels = readonly [api: string, team: string, consumer: string]
 export class Consumers implements Group {
   readonly table: SeriesTable
   readonly #places: number
-  /** By consumer, api and team: rows of their own, and those of `__other__`. */
-  #known = new Map<string, Map<string, Map<string, Row>>>()
+  /** By consumer and api: rows of their own, and those of `__other__`. Of several teams the first; the table finds the others. */
+  #known = new Map<string, Map<string, Row>>()
   #heavy: HeavyHitters
   #sealedHeavy: HeavyHitters
   /** Requests of the block on its way by consumers without a series of their own. */
@@ -58,7 +59,8 @@ export class Consumers implements Group {
 
   add(record: RequestRecord): void {
     const { api, team, consumer, weight } = record
-    const row = this.#known.get(consumer)?.get(api)?.get(team) ?? this.#find(record)
+    const known = this.#known.get(consumer)?.get(api)
+    const row = known && known.labels[1] === team ? known : this.#find(record)
     const at = classOf(record.status)
     if (!this.#count(row, at, weight, 1)) this.#count(this.#last(), at, weight, Number.POSITIVE_INFINITY)
   }
@@ -114,15 +116,15 @@ export class Consumers implements Group {
   }
 
   #row(labels: Labels, share: number): Row | undefined {
-    const [api, team, consumer] = labels
-    const found = this.#known.get(consumer)?.get(api)?.get(team)
+    const found = this.table.find(labels)
     if (found || !this.table.hasRoom(1, share)) return found
     return this.#know(this.table.add(labels))
   }
 
   #know(row: Row): Row {
-    const [api, team, consumer] = row.labels as Labels // as `#row` adds them
-    entry(entry(this.#known, consumer), api).set(team, row)
+    const [api, , consumer] = row.labels as Labels // as `#row` adds them
+    const ofConsumer = entry(this.#known, consumer)
+    if (!ofConsumer.has(api)) ofConsumer.set(api, row)
     return row
   }
 

@@ -5,7 +5,8 @@ import { type Declaration, filterOf, labelName, labelReader, scaleOf, valueReade
 import type { Group } from './group.ts'
 import { add, type Buckets, observe, seriesOf, toBuckets } from './histogram.ts'
 import { counterLines, histogramLines, other } from './page.ts'
-import { type Row, SeriesTable, type Shown } from './series-table.ts'
+import type { Row, Shown } from './row.ts'
+import { SeriesTable } from './series-table.ts'
 
 /** Begins the key of everything that a declared metric saves. */
 export const declaredPrefix = 'd'

@@ -29,12 +29,12 @@ export function seriesOf({ bounds }: Pick<Buckets, 'bounds'>): number {
 }
 
 /** Adds to one of a row of numbers. */
-export function add(values: Float64Array, at: number, by: number): void {
+export function add(values: number[], at: number, by: number): void {
   values[at] = (values[at] as number) + by // a layout's own slot: within the row
 }
 
 /** Counts `value` in the histogram at `at`; the bucket's slot. */
-export function observe(values: Float64Array, at: number, bounds: readonly number[], value: number, weight: number) {
+export function observe(values: number[], at: number, bounds: readonly number[], value: number, weight: number) {
   let bucket = 0
   while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket++ // within the bounds by the condition
   add(values, at + bucket, weight)
@@ -43,7 +43,7 @@ export function observe(values: Float64Array, at: number, bounds: readonly numbe
 }
 
 /** What the histogram at `at` has counted. */
-export function countOf(values: Float64Array, at: number, { bounds }: Pick<Buckets, 'bounds'>): number {
+export function countOf(values: readonly number[], at: number, { bounds }: Pick<Buckets, 'bounds'>): number {
   let count = 0
   for (let i = 0; i <= bounds.length; i++) count += values[at + i] as number // a layout's own slot
   return count

@@ -1,7 +1,7 @@
 import type { MetricDefinition } from '../../metrics/metric.ts'
 import { type ExpositionFormat, familyHead, valueText } from '../../runtime/exposition.ts'
 import type { Buckets } from './histogram.ts'
-import type { Shown } from './series-table.ts'
+import type { Shown } from './row.ts'
 
 /** The label value of everything that has no series of its own. */
 export const other = '__other__'

@@ -1,46 +1,8 @@
 import { Packr } from 'msgpackr'
 import type { RequestRecord } from '../../record/fields.ts'
 import { labelText } from '../../runtime/exposition.ts'
-import { fromSparse, type Layout, lengthOf, type SavedRow, toSparse, translation } from './row-numbers.ts'
-
-export interface Exemplar {
-  readonly traceId: string
-  /** In the stored unit. */
-  readonly value: number
-  /** When the request ended, Unix seconds. */
-  readonly at: number
-}
-
-/** A label set and its numbers. */
-export interface Row {
-  /** The rows that it is saved with. */
-  readonly bundle: Bundle
-  readonly labels: readonly string[]
-  /** The labels as they are written, with the shard. */
-  readonly text: string
-  /** Settled; undefined while the block that made the row is not. Replaced and never changed, so that who reads it in slices sees one moment. */
-  values: Float64Array | undefined
-  /** Settled and what the block on its way adds; undefined where it adds nothing. */
-  draft: Float64Array | undefined
-  /** By slot, the newest record on its way; undefined where the block's exemplars are not taken. */
-  newest: RequestRecord[] | undefined
-  /** By slot. Not part of the state: they are samples, and the next request brings new ones. */
-  exemplars: readonly (Exemplar | undefined)[]
-  /** With those of the block on its way. */
-  draftExemplars: readonly (Exemplar | undefined)[]
-  /** When exemplars were last taken, Unix milliseconds. */
-  exemplarsMs: number
-  /** When the log took the last block that touched it, Unix milliseconds. */
-  touchedMs: number
-}
-
-/** Rows saved as one entry of the state: they are touched together, and an entry costs more than the bytes of a row. */
-interface Bundle {
-  readonly key: string
-  readonly rows: Row[]
-}
-
-export type Shown = Readonly<Pick<Row, 'labels' | 'text' | 'exemplars'>> & { readonly values: Float64Array }
+import { type Bundle, type Row, type Shown, takeExemplars } from './row.ts'
+import { type Layout, restoreNumbers, saveNumbers, translation, zerosFor } from './row-numbers.ts'
 
 export interface TableOptions {
   readonly shard: string
@@ -51,7 +13,7 @@ export interface TableOptions {
   readonly bundledBy?: number
   readonly layout: Layout
   /** Series that a row with these numbers is shown as. */
-  readonly seriesOf: (values: Float64Array) => number
+  readonly seriesOf: (values: readonly number[]) => number
   /** Series that all rows together may be shown as. */
   readonly maxSeries: number
   /** Of those, what is kept for the row of last resort. */
@@ -69,8 +31,6 @@ const maxBundled = 32
 const exemplarsEveryMs = 10_000
 /** Deletes an entry of the state. */
 const gone = new Uint8Array(0)
-/** Labels as one string, to find a row by; a label may hold any other character. */
-const separator = '\u0000'
 
 /**
  * Label sets of one group of metrics on one shard. A block adds to drafts; `seal` gives the state that makes them
@@ -81,7 +41,7 @@ export class SeriesTable {
   /** Series that the rows are shown as, drafts counted. Whoever makes a number of a draft show as a new series adds to it. */
   series = 0
   readonly #options: TableOptions
-  readonly #length: number
+  readonly #zeros: readonly number[]
   readonly #rows = new Map<string, Row>()
   /** The bundle that takes the next row with a label. */
   readonly #bundles = new Map<string, Bundle>()
@@ -98,7 +58,7 @@ export class SeriesTable {
   constructor(options: TableOptions) {
     this.#options = options
     this.maxSeries = options.maxSeries
-    this.#length = lengthOf(options.layout)
+    this.#zeros = zerosFor(options.layout)
   }
 
   /** A block comes that the log took at `atMs`. */
@@ -117,7 +77,7 @@ export class SeriesTable {
   }
 
   find(labels: readonly string[]): Row | undefined {
-    return this.#rows.get(labels.join(separator))
+    return this.#rows.get(keyOf(labels))
   }
 
   /** A new row, with a draft of zeros. */
@@ -128,8 +88,8 @@ export class SeriesTable {
   }
 
   /** The row's draft: begun with what is settled. */
-  begin(row: Row): Float64Array {
-    const draft = row.values ? row.values.slice() : new Float64Array(this.#length)
+  begin(row: Row): number[] {
+    const draft = (row.values ?? this.#zeros).slice()
     row.draft = draft
     const takesExemplars = this.#options.exemplarValue && this.#atMs - row.exemplarsMs >= exemplarsEveryMs
     row.newest = takesExemplars ? [] : undefined
@@ -152,20 +112,17 @@ export class SeriesTable {
 
   /** Puts what makes the drafts durable into `state`, and takes leave of idle rows. */
   seal(state: Map<string, Uint8Array>): void {
-    const { prefix, layout, idleMs } = this.#options
+    const { prefix, layout, idleMs, exemplarValue } = this.#options
     const changed = new Set<Bundle>()
     this.#leaving = []
     for (const row of this.#rows.values()) {
       const isIdle = !row.draft && this.#atMs - row.touchedMs > idleMs
       if (isIdle) this.#leaving.push(row)
       if (row.draft || isIdle || this.#isTranslated) changed.add(row.bundle)
-      this.#takeExemplars(row)
+      if (exemplarValue) takeExemplars(row, exemplarValue)
     }
     const leaving = new Set(this.#leaving)
-    for (const { key, rows } of changed) {
-      const staying = leaving.size > 0 ? rows.filter((row) => !leaving.has(row)) : rows
-      state.set(key, staying.length > 0 ? packr.pack(staying.map((row) => this.#toSaved(row))) : gone)
-    }
+    for (const bundle of changed) state.set(bundle.key, this.#pack(bundle, leaving))
     if (this.#isTranslated) state.set(prefix, packr.pack([layout.plain, layout.histograms]))
   }
 
@@ -209,7 +166,7 @@ export class SeriesTable {
 
   /** Takes up what was saved. The keys that it understood. */
   restore(state: ReadonlyMap<string, Uint8Array>): Set<string> {
-    const { prefix, layout, seriesOf } = this.#options
+    const { prefix, layout } = this.#options
     const understood = new Set<string>()
     const saved = state.get(prefix)
     if (!saved) return understood
@@ -220,14 +177,7 @@ export class SeriesTable {
     for (const [key, bytes] of state) {
       if (!key.startsWith(`${prefix}/`)) continue
       understood.add(key)
-      const bundle: Bundle = { key, rows: [] }
-      for (const [labels, touchedMs, sparse] of packr.unpack(bytes) as SavedRow[]) {
-        // as `seal` saved it
-        const row = this.#put(labels, bundle)
-        row.touchedMs = touchedMs
-        row.values = fromSparse(sparse, this.#length, slots)
-        this.series += seriesOf(row.values)
-      }
+      this.#unpack(key, bytes, slots)
       this.#nextId = Math.max(this.#nextId, Number.parseInt(key.slice(prefix.length + 1), 36) + 1)
     }
     this.#settledSeries = this.series
@@ -250,8 +200,9 @@ export class SeriesTable {
       exemplarsMs: 0,
       touchedMs: 0,
     }
-    this.#rows.set(labels.join(separator), row)
+    this.#rows.set(keyOf(labels), row)
     bundle.rows.push(row)
+    bundle.labels = undefined
     if (bundledBy !== undefined && bundle.rows.length < maxBundled) this.#bundles.set(labels[bundledBy] ?? '', bundle)
     return row
   }
@@ -260,32 +211,48 @@ export class SeriesTable {
     const { prefix, bundledBy } = this.#options
     const open = bundledBy === undefined ? undefined : this.#bundles.get(labels[bundledBy] ?? '')
     if (open && open.rows.length > 0 && open.rows.length < maxBundled) return open
-    return { key: `${prefix}/${(this.#nextId++).toString(36)}`, rows: [] }
+    return { key: `${prefix}/${(this.#nextId++).toString(36)}`, rows: [], labels: undefined }
   }
 
   #remove(row: Row): void {
-    this.#rows.delete(row.labels.join(separator))
+    this.#rows.delete(keyOf(row.labels))
     row.bundle.rows.splice(row.bundle.rows.indexOf(row), 1)
+    row.bundle.labels = undefined
   }
 
-  #toSaved({ labels, draft, values, touchedMs }: Row): SavedRow {
-    return [labels, draft ? Math.max(touchedMs, this.#atMs) : touchedMs, toSparse(draft ?? values)]
+  /** A bundle as an entry of the state: the labels of its rows, then for each when it was touched and its numbers. */
+  #pack(bundle: Bundle, leaving: ReadonlySet<Row>): Uint8Array {
+    const rows = leaving.size > 0 ? bundle.rows.filter((row) => !leaving.has(row)) : bundle.rows
+    if (rows.length === 0) return gone
+    const labels = (rows === bundle.rows && bundle.labels) || Buffer.from(packr.pack(rows.map((row) => row.labels)))
+    if (rows === bundle.rows) bundle.labels = labels
+    const saved: number[] = []
+    for (const { draft, values = this.#zeros, touchedMs } of rows) {
+      saved.push(draft ? Math.max(touchedMs, this.#atMs) : touchedMs)
+      saveNumbers(saved, draft ?? values)
+    }
+    return packr.pack([labels, saved])
   }
 
-  /** Keeps of the newest records what is shown of them, and lets the records go. */
-  #takeExemplars(row: Row): void {
-    const { exemplarValue } = this.#options
-    if (!row.newest || !exemplarValue) return
-    const exemplars = [...row.exemplars]
-    row.newest.forEach((record, slot) => {
-      const { traceId, ts, totalUs } = record
-      if (isTraceId.test(traceId))
-        exemplars[slot] = { traceId, value: exemplarValue(record, slot), at: (ts + totalUs) / 1e6 }
-    })
-    row.draftExemplars = exemplars
-    row.newest = undefined
+  #unpack(key: string, bytes: Uint8Array, slots: readonly (number | undefined)[] | undefined): void {
+    const [labels, saved] = packr.unpack(bytes) as [Uint8Array, number[]] // as `#pack` made it
+    const bundle: Bundle = { key, rows: [], labels: undefined }
+    let at = 0
+    const all = packr.unpack(labels) as string[][] // as above
+    for (const one of all) {
+      const row = this.#put(one, bundle)
+      const values = this.#zeros.slice()
+      row.touchedMs = saved[at] ?? 0
+      at = restoreNumbers(saved, at + 1, values, slots)
+      row.values = values
+      this.series += this.#options.seriesOf(values)
+    }
   }
 }
 
-/** OpenMetrics refuses a page with an exemplar of more than 128 characters, and so one with a trace id of a stranger's making. */
-const isTraceId = /^[\w-]{1,64}$/
+/** Labels as one string, to find a row by; different for different labels, whatever characters they hold. */
+function keyOf(labels: readonly string[]): string {
+  let key = ''
+  for (const label of labels) key += `${label.length}:${label}`
+  return key
+}

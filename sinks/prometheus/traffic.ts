@@ -6,7 +6,8 @@ import { type ExpositionFormat, familyHead } from '../../runtime/exposition.ts'
 import { entry, type Group } from './group.ts'
 import { add, type Buckets, countOf, observe, seriesOf, slotsOf } from './histogram.ts'
 import { counterLines, histogramLines, line, other } from './page.ts'
-import { type Row, SeriesTable, type Shown } from './series-table.ts'
+import type { Row, Shown } from './row.ts'
+import { SeriesTable } from './series-table.ts'
 
 export const statusClasses: readonly StatusClass[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
 
@@ -38,7 +39,7 @@ const plain = requestsAt + endings.length * statusClasses.length
 const shares = { endpoint: 0.6, api: 0.8, gateway: 0.95 }
 
 /** Look-ups that are kept: more than the budget can show. A stream of ever new names begins them anew. */
-const maxKnown = 10_000
+const maxKnown = 30_000
 
 const methodsOfRoutes: ReadonlySet<string> = new Set(METHODS)
 /** Where no route matched, methods that only somebody who tries doors would use have no series of their own. */
@@ -177,7 +178,7 @@ export class Traffic implements Group {
     for (const known of methods) if (known.method === method) return known
     const allowed = endpoint === unmatched ? methodsOfAnybody : methodsOfRoutes
     if (!allowed.has(method) && method !== other) return this.#methodOf({ gateway, api, method: other }, endpoint)
-    const learnt = { method, places: new Array<Place | undefined>(plain - requestsAt).fill(undefined) }
+    const learnt: OfMethod = { method, places: [] }
     entry(this.#ofLastGateway, api).set(endpoint, [...methods, learnt])
     this.#knownCount++
     return learnt
@@ -217,7 +218,7 @@ export class Traffic implements Group {
     return true
   }
 
-  #seriesOf(values: Float64Array): number {
+  #seriesOf(values: readonly number[]): number {
     const { durations } = this.#options
     let series = this.#layout.rowSeries
     for (let at = requestsAt; at < plain; at++) if (values[at]) series++
@@ -261,7 +262,7 @@ export function* trafficLines(
   }
 }
 
-function requestLines(text: string, values: Float64Array): string {
+function requestLines(text: string, values: readonly number[]): string {
   let lines = ''
   for (const [ending, outcome] of endings.entries()) {
     for (const [status, name] of statusClasses.entries()) {

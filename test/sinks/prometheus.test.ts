@@ -188,6 +188,18 @@ test('label values are escaped, and read back unchanged', async (t) => {
   assert.equal(found?.labels.consumer, consumer)
 })
 
+test('labels that hold any character are never taken for others', async (t) => {
+  const sink = await openPrometheusSink(t)
+  await sink.deliver([
+    aRecord({ team: 'a', consumer: '\u0000b' }),
+    aRecord({ team: 'a\u0000', consumer: 'b' }),
+    aRecord({ team: '1:a', consumer: 'c' }),
+    aRecord({ team: '1', consumer: ':ac' }),
+  ])
+  const found = samples(sink.page()).filter(({ name }) => name === 'penstock_consumer_requests_total')
+  assert.equal(found.length, 4)
+})
+
 test('an outcome that this version does not know yet is counted', async (t) => {
   const sink = await openPrometheusSink(t)
   await sink.deliver([{ ...aRecord(), outcome: 'of_tomorrow' as 'ok' }]) // as a newer gateway would write it
