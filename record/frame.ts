@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { Packr } from 'msgpackr'
 import { type FieldName, fieldNames, fields, type RequestRecord } from './fields.ts'
+import { type Kind, makePacker } from './pack.ts'
 
 /*
   Frame, version 1. Integers are unsigned and big endian.
@@ -64,14 +65,16 @@ export class FrameError extends Error {
 }
 
 const namesBytes = packr.pack(fieldNames)
-// Built once from the declaration: an array literal of all fields packs and decodes several times faster than a loop over names.
-const toValues = new Function('r', `return [${fieldNames.map((name) => `r.${name}`).join(',')}]`) as (
-  record: RequestRecord,
-) => unknown[]
 
 /** The bytes of one record, as they stand in a frame. */
-export function packRecord(record: RequestRecord): Uint8Array {
-  return packr.pack(toValues(record))
+export const packRecord: (record: RequestRecord) => Uint8Array = makePacker(
+  new Map(fieldNames.map((name) => [name, kindOf(fields[name].empty)])),
+)
+
+function kindOf(empty: unknown): Kind {
+  if (typeof empty === 'string') return 'text'
+  if (typeof empty === 'number') return 'number'
+  return empty === null ? 'any' : 'map'
 }
 
 /**
