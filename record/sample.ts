@@ -1,15 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { fieldNames, fields, type RequestRecord } from './fields.ts'
+import { newRecordId } from './id.ts'
 import { outcomeOfStatus } from './outcome.ts'
 
 const empty = Object.fromEntries(fieldNames.map((name) => [name, fields[name].empty])) as unknown as RequestRecord // fromEntries loses the pairing
-
-/** A UUIDv7: time-ordered, so that ids cluster in indexes. */
-export function newRecordId(nowMs: number = Date.now()): string {
-  const hex = Math.floor(nowMs).toString(16).padStart(12, '0')
-  const random = randomUUID()
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${random.slice(15)}`
-}
 
 /** A plausible record; a test or a demo states only what it is about. */
 export function aRecord(overrides: Partial<RequestRecord> = {}): RequestRecord {
