@@ -1,0 +1,192 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type CollectorServer, openCollector } from '../services/collector.ts'
+import { freePort } from '../services/port.ts'
+import { openPrometheus, type PrometheusServer } from '../services/prometheus.ts'
+import { openRedis, type RedisServer } from '../services/redis.ts'
+import { clickhouseUrl, mongoUrl } from '../services/shared.ts'
+import { until } from '../services/until.ts'
+import { apiNames, otherApi } from './logged-calls.ts'
+import { type MetricsPage, readMetrics } from './metrics-page.ts'
+import { openPenstock, type PenstockProcess, runPenstock } from './process.ts'
+import { openReplayUpstream } from './upstream.ts'
+
+export const sinkNames = ['clickhouse', 'mongo', 'otlp', 'store', 'file', 'prometheus'] as const
+
+/** Who calls, in every test of the whole path. */
+export const caller = { consumer: 'reader', team: 'readers' } as const
+
+/** Names the request in the records, so that a judge can tell one from another. */
+export const attemptHeader = 'x-attempt-id'
+
+/** The whole path on real servers: upstream → gateway → Redis → pump → every sink. Disposing stops it and removes what it wrote. */
+export interface System extends AsyncDisposable {
+  readonly gatewayUrl: string
+  readonly consoleUrl: string
+  /** Of the caller, for the gateway. */
+  readonly key: string
+  readonly gateway: PenstockProcess
+  readonly pump: PenstockProcess
+  readonly redis: RedisServer
+  readonly prometheus: PrometheusServer
+  readonly places: Places
+  gatewayMetrics(): Promise<MetricsPage>
+  pumpMetrics(): Promise<MetricsPage>
+  /** Stops the gateway as an operator would. Resolves once all that it recorded is in every sink. */
+  drain(): Promise<void>
+}
+
+/** Where the sinks put their records. */
+export interface Places {
+  readonly dataDir: string
+  readonly clickhouse: URL
+  readonly mongo: string
+  readonly collector: CollectorServer
+}
+
+export interface SystemOptions {
+  /** Cap of Mongo's raw collection, documents. */
+  readonly rawDocuments: number
+  /** Records in one block of OTLP. */
+  readonly otlpBlockRecords: number
+}
+
+const drainWithinMs = 120_000 // FerretDB takes 10,000 records in some 15 s where nothing else runs
+
+/** Starts everything; resolves once gateway and pump are ready. */
+export async function openSystem(t: TestContext, options: SystemOptions): Promise<System> {
+  await using opening = new AsyncDisposableStack()
+  const folder = opening.adopt(await mkdtemp(join(tmpdir(), 'penstock-e2e-')), (path) =>
+    rm(path, { recursive: true, force: true, maxRetries: 3 }),
+  )
+  const places: Places = {
+    dataDir: join(folder, 'data'),
+    clickhouse: new URL(await clickhouseUrl(t)),
+    mongo: await mongoUrl(t),
+    collector: opening.use(await openCollector()),
+  }
+  const redis = opening.use(await openRedis({ config: { 'maxmemory-policy': 'noeviction' } }))
+  const upstream = opening.use(await openReplayUpstream())
+  const ports: Ports = {
+    gateway: await freePort(),
+    gatewayAdmin: await freePort(),
+    pumpAdmin: await freePort(),
+    console: await freePort(),
+  }
+  const configFile = join(folder, 'penstock.yaml')
+  const config = toConfig({ ...options, places, ports, redisUrl: redis.url, upstreamUrl: upstream.url })
+  await writeFile(configFile, JSON.stringify(config, null, 2)) // JSON is YAML
+  const prometheus = opening.use(await openPrometheus({ config: toScrapeConfig(ports.pumpAdmin) }))
+
+  const created = await runPenstock('keys', 'create', '--config', configFile, '--consumer', caller.consumer)
+  const { key } = JSON.parse(created) as { key: string } // as the command documents for programs
+  const urls = { gateway: localUrl(ports.gatewayAdmin), pump: localUrl(ports.pumpAdmin) }
+  const pump = opening.use(await openPenstock({ configFile, roles: 'pump,console', adminUrl: urls.pump }))
+  const gateway = opening.use(await openPenstock({ configFile, roles: 'gateway', adminUrl: urls.gateway }))
+  const gatewayMetrics = () => readMetrics(urls.gateway)
+  const pumpMetrics = () => readMetrics(urls.pump)
+  const opened = opening.move()
+  return {
+    gatewayUrl: localUrl(ports.gateway),
+    consoleUrl: localUrl(ports.console),
+    key,
+    gateway,
+    pump,
+    redis,
+    prometheus,
+    places,
+    gatewayMetrics,
+    pumpMetrics,
+    async drain() {
+      await until(async () => isForwarded(await gatewayMetrics()), {
+        what: 'the gateway’s records to be forwarded',
+        timeoutMs: drainWithinMs,
+      })
+      await gateway.stop() // the last ones go now, whatever the page said
+      await until(async () => isSettled(await pumpMetrics()), {
+        what: 'every sink to settle its last record',
+        timeoutMs: drainWithinMs,
+        everyMs: 100,
+      })
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+const localUrl = (port: number) => `http://127.0.0.1:${port}`
+
+/** No request is being served, and no record is in memory or in the spool. */
+function isForwarded(page: MetricsPage): boolean {
+  const waiting = ['penstock_gateway_in_flight_requests', 'penstock_ring_records', 'penstock_spool_backlog_records']
+  return waiting.every((name) => page.only(name) === 0)
+}
+
+function isSettled(page: MetricsPage): boolean {
+  return sinkNames.every((sink) => page.only('penstock_lag_records', { sink }) === 0)
+}
+
+/** Says what every process printed when the work fails. */
+export async function withLogs(system: System, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    for (const name of ['gateway', 'pump', 'redis'] as const)
+      console.error(`--- ${name}\n${system[name].output() || '(nothing)'}`)
+    throw error
+  }
+}
+
+type Ports = Readonly<Record<'gateway' | 'gatewayAdmin' | 'pumpAdmin' | 'console', number>>
+
+interface ConfigParts extends SystemOptions {
+  readonly places: Places
+  readonly ports: Ports
+  readonly redisUrl: string
+  readonly upstreamUrl: string
+}
+
+function toConfig({ places, ports, redisUrl, upstreamUrl, rawDocuments, otlpBlockRecords }: ConfigParts) {
+  const api = (name: string, basePath: string) => ({ name, basePath, upstream: 'replayed' })
+  return {
+    dataDir: places.dataDir,
+    gateway: {
+      listen: [{ port: ports.gateway }],
+      admin: { port: ports.gatewayAdmin },
+      trustedProxies: ['127.0.0.1'],
+      upstreams: { replayed: { targets: [{ url: upstreamUrl }] } },
+      apis: [...apiNames.map((name) => api(name, `/${name}`)), api(otherApi, '/')],
+      consumers: { [caller.consumer]: { team: caller.team } },
+      tags: { attempt: { header: attemptHeader } },
+    },
+    buffer: { type: 'redis', urls: [redisUrl] },
+    pump: { admin: { port: ports.pumpAdmin } },
+    console: { port: ports.console },
+    sinks: {
+      clickhouse: { type: 'clickhouse', ...toClickHouse(places.clickhouse) },
+      mongo: {
+        type: 'mongo',
+        url: places.mongo,
+        raw: { maxDocuments: rawDocuments },
+        chunkRecords: 50, // FerretDB hangs at 100 statements
+      },
+      otlp: { type: 'otlp', url: places.collector.url, block: { maxRecords: otlpBlockRecords } },
+      store: { type: 'store' },
+      file: { type: 'file' },
+      prometheus: { type: 'prometheus' },
+    },
+  }
+}
+
+export function toClickHouse({ origin, pathname, username, password }: URL) {
+  const user = username ? { username, password: decodeURIComponent(password) } : {}
+  return { url: origin, database: pathname.slice(1), ...user }
+}
+
+function toScrapeConfig(port: number) {
+  return {
+    global: { scrape_interval: '1s' },
+    scrape_configs: [{ job_name: 'penstock', static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
+  }
+}
