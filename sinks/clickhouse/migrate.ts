@@ -50,7 +50,7 @@ const statementsOf = (sql: string) =>
 /** What a table should be by the options, and the statement that makes it so. */
 export interface TableSetting {
   readonly table: string
-  /** All stand in the table's definition when it is so. */
+  /** Parts of the table's definition when it is so. */
   readonly marks: readonly string[]
   readonly statement: string
 }
@@ -94,9 +94,10 @@ export async function migrate(
   }
   const definitions = await definitionsOf(connection, signal)
   for (const { table, marks, statement } of tableSettings(options)) {
-    if (marks.every((mark) => definitions.get(table)?.includes(mark))) continue
+    const parts = definitions.get(table) ?? []
+    if (marks.every((mark) => parts.includes(mark))) continue
     await connection.run(statement, signal)
-    log('info', 'A ClickHouse table was set as the options say.', { table, settings: marks })
+    log('debug', 'A ClickHouse table was set as the options say.', { table, settings: marks })
   }
 }
 
@@ -118,9 +119,17 @@ async function versionOf(connection: Connection, options: ClickHouseOptions, sig
   return Number(await connection.run(`SELECT max(version) FROM ${tables(options).migrations} FORMAT TSV`, signal))
 }
 
-/** What follows ENGINE in the definition of each table. */
-async function definitionsOf(connection: Connection, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+/** What follows ENGINE in the definition of each table, its TTL and its settings apart. */
+async function definitionsOf(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const sql = 'SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() FORMAT JSONCompactEachRow'
   const rows = (await connection.run(sql, signal)).split('\n').filter((line) => line !== '')
-  return new Map(rows.map((line) => JSON.parse(line) as [string, string])) // the two columns asked for
+  return new Map(
+    rows.map((line) => {
+      const [name, engine] = JSON.parse(line) as [string, string] // the two columns asked for
+      return [name, engine.split(/, | SETTINGS | (?=TTL )/)]
+    }),
+  )
 }

@@ -12,7 +12,7 @@ export const clickhouseOptions = z.strictObject({
   password: z.string().default('').meta({ secret: true }).describe('Password of the user'),
   prefix: z
     .string()
-    .regex(/^[A-Za-z_]\w*$/, 'must be letters, digits and underscores')
+    .regex(/^([A-Za-z_]\w*)?$/, 'must be letters, digits and underscores, a letter first')
     .default('penstock_')
     .describe('What the names of all tables begin with'),
   migrate: z

@@ -14,7 +14,8 @@ import { columnOf } from './tables.ts'
     LowCardinality(T)     as T
     Map(K, V)             number of pairs as a varint, then key and value of each
 
-  Chosen over JSON because every value arrives as it is: no reading of numbers as times, no escapes, half the work for the server.
+  Chosen over JSON because every value arrives as it is, without escapes or guesses at what a number means, and because it
+  costs pump and server less: bench/clickhouse-format.ts.
 */
 
 const chunkBytes = 256 * 1024 // a few writes' worth for a socket, and encoded fast enough to let others have their turn in between
