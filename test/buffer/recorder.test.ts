@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { rename } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
@@ -13,6 +10,7 @@ import { registerRecorderMetrics } from '../../buffer/recorder-metrics.ts'
 import { aRecord } from '../../record/sample.ts'
 import type { Level } from '../../runtime/log.ts'
 import { until } from '../services/until.ts'
+import { recordAndKill } from './recording.ts'
 import { paths, pathsIn, pathsOf, recordsIn, type SpoolFolder, spoolFolder } from './spooled.ts'
 
 const mega = 1024 * 1024
@@ -200,16 +198,7 @@ test('a log that is taken away is begun anew, and what it had is passed over', a
 
 test('a killed process loses nothing that was acknowledged, and the next one goes on', async (t) => {
   const folder = await spoolFolder(t)
-  const child = spawn(process.execPath, [new URL('./recording-child.ts', import.meta.url).pathname, folder.dir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.after(() => child.kill('SIGKILL'))
-  let acknowledged = 0
-  for await (const line of createInterface(child.stdout)) {
-    acknowledged = Number(line)
-    if (acknowledged > 5000) child.kill('SIGKILL')
-  }
-  if (child.signalCode === null) await once(child, 'exit')
+  const acknowledged = await recordAndKill(t, folder.dir, 5000)
   const log = await folder.open()
   const survived = await pathsIn(log)
   await log[Symbol.asyncDispose]()

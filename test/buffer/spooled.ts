@@ -76,6 +76,14 @@ export async function append(log: Log, ...frames: readonly StampedFrame[]): Prom
   await writer.append(frames)
 }
 
+function recordsOf(frame: Uint8Array): (RequestRecord | undefined)[] {
+  return decodeFrame(frame).map((record) => (record instanceof Undecodable ? undefined : record))
+}
+
+export function pathsOf(frame: Uint8Array): (string | undefined)[] {
+  return recordsOf(frame).map((record) => record?.path)
+}
+
 /** Every record in a log, in order; undefined stands for one that cannot be decoded. */
 export async function recordsIn(log: Log): Promise<(RequestRecord | undefined)[]> {
   await using reader = await log.reader({ sink: `look-${randomUUID()}`, shard: '0', owner: 'test', startAt: 'oldest' })
@@ -85,8 +93,7 @@ export async function recordsIn(log: Log): Promise<(RequestRecord | undefined)[]
     const frames = await reader.read(at, { maxBytes: 1024 * 1024 })
     const last = frames.at(-1)
     if (!last) break
-    for (const { bytes } of frames)
-      records.push(...decodeFrame(bytes).map((record) => (record instanceof Undecodable ? undefined : record)))
+    for (const { bytes } of frames) records.push(...recordsOf(bytes))
     at = endOf(last)
   }
   await log.retire(reader.sink)
