@@ -1,6 +1,5 @@
 import { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Core } from './core.ts'
 import type { Exchange } from './exchange.ts'
 import { type Problem, refuse } from './problem.ts'
 
@@ -20,7 +19,6 @@ const problems = new Map<string, Pick<Problem, 'status' | 'detail'>>([
  * served only closes the connection after its answer.
  */
 export function onClientError(
-  core: Core,
   error: NodeJS.ErrnoException,
   socket: Socket,
   current: Exchange | undefined,

@@ -136,7 +136,7 @@ function listenTo(server: GatewayServer, core: Core): void {
   })
   server.on('clientError', (error, duplex) => {
     const socket = duplex as ServerSocket // the server's connections are nothing else
-    onClientError(core, error, socket, socket[current], (request) => onBareSocket(core, request, socket))
+    onClientError(error, socket, socket[current], (request) => onBareSocket(core, request, socket))
   })
 }
 

@@ -24,7 +24,7 @@ export function refuse(exchange: Exchange, { status, outcome, detail, headers = 
     return void exchange.cut(response.headersSent ? response.statusCode : status, outcome)
   exchange.settle(status, outcome)
   if (exchange.path === '') exchange.path = request.url?.split('?', 1)[0] ?? '' // it was refused before it was understood
-  if (status === 400) response.shouldKeepAlive = false // whoever sent it may mean another request by what follows
+  if (status === 400 || status === 408) response.shouldKeepAlive = false // nobody knows where a next request would begin
   prepareConnection(exchange)
   const body = JSON.stringify({
     type: 'about:blank',

@@ -40,7 +40,8 @@ export async function startGateway(
   dependencies: Partial<GatewayDependencies> = {},
 ): Promise<TestGateway> {
   const records: RequestRecord[] = []
-  const options = gatewayOptions.parse({ listen: [{ port: 0 }], ...input })
+  const timeouts = { shutdownMs: 100, ...input.timeouts } // a failed test does not wait for what it left behind
+  const options = gatewayOptions.parse({ listen: [{ port: 0 }], ...input, timeouts })
   const recorder = { record: (record: RequestRecord) => records.push(record) > 0 }
   const gateway = await openGateway(options, { recorder, keyring, log: noLog, ...dependencies })
   t.after(() => gateway[Symbol.asyncDispose]())
@@ -129,6 +130,7 @@ export async function ask(
   { method = 'GET', headers = {}, body }: Ask = {},
 ): Promise<Answer> {
   const sent = request(url, { method, path, headers, agent: false })
+  sent.on('error', () => {}) // rejects the waiting below, and an answer that breaks off says so itself
   sent.end(body)
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
   return await readAnswer(response)
