@@ -31,7 +31,7 @@ const toObject = (record: RequestRecord) =>
   Object.fromEntries(toList(record).map((value, index) => [columns[index]?.name, value]))
 
 const formats = {
-  RowBinary: () => Buffer.concat([...toRows(records, marks)]),
+  RowBinary: () => Buffer.concat([...toRows({ records, each: () => records }, marks)]),
   JSONCompactEachRow: () => Buffer.from(records.map((record) => JSON.stringify(toList(record))).join('\n')),
   JSONEachRow: () => Buffer.from(records.map((record) => JSON.stringify(toObject(record))).join('\n')),
 }

@@ -54,8 +54,9 @@ class ClickHouseSink implements Sink {
     }
   }
 
-  async #store({ records, token, appendedAtMs }: Block, signal: AbortSignal): Promise<void> {
-    const rows = toRows(records, { token, receivedAtS: toSeconds(appendedAtMs) })
+  async #store(block: Block, signal: AbortSignal): Promise<void> {
+    const { token, appendedAtMs } = block
+    const rows = toRows(block, { token, receivedAtS: toSeconds(appendedAtMs) })
     await this.#connection.run(this.#insert, signal, {
       rows,
       settings: { ...oneInsert, insert_deduplication_token: token },

@@ -1,5 +1,5 @@
 import { type FieldName, fieldNames, fields, type RequestRecord } from '../../record/fields.ts'
-import { RejectedError } from '../sink.ts'
+import { type Block, RejectedError } from '../sink.ts'
 import { columnOf } from './tables.ts'
 
 /*
@@ -211,13 +211,13 @@ export interface RowMarks {
  * The rows of a block in the order of `columns`, encoded as they are asked for.
  * Throws RejectedError, naming all of them, where records have values that their columns cannot hold.
  */
-export function* toRows(records: readonly RequestRecord[], { token, receivedAtS }: RowMarks): Generator<Buffer> {
+export function* toRows(block: Pick<Block, 'each' | 'records'>, { token, receivedAtS }: RowMarks): Generator<Buffer> {
   const writer = new Writer()
-  for (const record of records) {
+  for (const record of block.each()) {
     try {
       writeFields(writer, record)
     } catch (error) {
-      throw unfitRecords(records) ?? error
+      throw unfitRecords(block.records) ?? error
     }
     writer.string(token)
     writer.u32(receivedAtS)
