@@ -8,7 +8,7 @@ import { wait } from '../../runtime/wait.ts'
 interface Behaviour {
   /** Typical time to answer, milliseconds; the tail is several times that. */
   readonly typicalMs: number
-  /** Body of the answer, bytes. */
+  /** About how large the answer is, bytes. */
   readonly bytes: number
   readonly status?: number
 }
@@ -71,7 +71,7 @@ async function answer(
   await wait(behaviour.typicalMs * tail * (failing ? 6 : 1), signal)
   if (failing && Math.random() < 0.4)
     return void response.writeHead(503, { 'content-length': 0, 'retry-after': '5' }).end()
-  const body = Buffer.alloc(behaviour.bytes, '.')
+  const body = Buffer.from(JSON.stringify({ asked, filler: '.'.repeat(behaviour.bytes) }))
   response
     .writeHead(behaviour.status ?? 200, { 'content-type': 'application/json', 'content-length': body.length })
     .end(body)
