@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads'
 import { backoff } from './backoff.ts'
+import { ConfigError } from './check.ts'
 import type { Level, Log, LogFields } from './log.ts'
 import { wait } from './wait.ts'
 
@@ -102,7 +103,7 @@ class SupervisedThread<ToThread, FromThread> implements Thread<ToThread> {
   }
 
   async #died(error: unknown): Promise<void> {
-    if (!this.#spoke) return this.#first.reject(error)
+    if (!this.#spoke) return this.#first.reject(withClass(error))
     const waitMs = backoff(this.#deaths++)
     this.#options.log('error', 'A thread died; it will start again.', { thread: this.#options.name, waitMs, error })
     this.#options.onDeath?.()
@@ -143,6 +144,12 @@ export function threadPort<ToThread, FromThread>(): ThreadPort<ToThread, FromThr
     close: () => port.close(),
     log: (level, sentence, fields = {}) => send({ level, sentence, fields: toPlain(fields) }),
   }
+}
+
+/** An error loses its class on the way between threads; that of an operator's fault decides how the process ends. */
+function withClass(error: unknown): unknown {
+  const isOperators = error instanceof Error && error.name === 'ConfigError'
+  return isOperators ? new ConfigError(error.message, { cause: error.cause }) : error
 }
 
 /** Errors lose their name and code on the way between threads, so they travel as plain objects. */

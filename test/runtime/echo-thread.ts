@@ -1,10 +1,12 @@
+import { ConfigError } from '../../runtime/check.ts'
 import { threadData, threadPort } from '../../runtime/thread.ts'
 
 /** What `thread.test.ts` opens: it answers, and dies on demand. */
 export type ToEcho = 'die' | 'exit' | 'hang' | 'log' | 'farewell' | number
 
 const start = threadData<number>()
-if (start < 0) throw new Error('This start cannot succeed.')
+if (start === -1) throw new Error('This start cannot succeed.')
+if (start === -2) throw new ConfigError('Nobody can start with this.')
 const port = threadPort<ToEcho, string>()
 port.post(`start ${start}`)
 port.listen((message) => {

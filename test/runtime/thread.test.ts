@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ConfigError } from '../../runtime/check.ts'
 import type { Level, LogFields } from '../../runtime/log.ts'
 import { openThread, type Thread } from '../../runtime/thread.ts'
 import { until } from '../services/until.ts'
@@ -44,6 +45,13 @@ test('a thread that dies starts again, and says what it died of', async () => {
 
 test('a first start that fails is thrown', async () => {
   await assert.rejects(openEcho(-1), /This start cannot succeed\./)
+})
+
+test('a first start that fails by the operator’s fault is thrown as one', async () => {
+  await assert.rejects(openEcho(-2), (error) => {
+    assert.ok(error instanceof ConfigError)
+    return error.message === 'Nobody can start with this.'
+  })
 })
 
 test('a later start that fails is tried again', async () => {
