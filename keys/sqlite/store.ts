@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
+import { ConfigError } from '../../runtime/check.ts'
 import { hashKey, makeKey, toShown } from '../format.ts'
 import { type CreatedKey, type HashedKey, type KeyEntry, KeyError, type KeyStore, type NewKey } from '../keys.ts'
 
@@ -33,14 +34,19 @@ const schema = `
   PRAGMA user_version = ${version};
 `
 
-/** Opens the keys in a database of the data folder. */
+/** Opens the keys in a database of the data folder. Throws ConfigError where that may not be used. */
 export function openSqliteKeys(options: SqliteKeysOptions): KeyStore {
   try {
     mkdirSync(dirname(options.file), { recursive: true })
     return new SqliteKeys(options)
   } catch (error) {
-    if (error instanceof KeyError) throw error
-    throw new KeyError(`The keys in ${options.file} cannot be opened: can its folder be written to?`, { cause: error })
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError(
+      `The keys in ${options.file} cannot be opened: is it theirs, and can its folder be written to?`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -59,7 +65,7 @@ class SqliteKeys implements KeyStore {
     const found = Number(this.#db.prepare('PRAGMA user_version').get()?.user_version)
     if (found === 0) this.#db.exec(schema)
     else if (found > version)
-      throw new KeyError(
+      throw new ConfigError(
         `The keys in ${file} were written by a newer Penstock (${found}, not ${version}): update this one.`,
       )
   }

@@ -216,7 +216,7 @@ test('a killed process loses nothing that was acknowledged, and the next one goe
 })
 
 test('a folder that cannot be used refuses the start', async (t) => {
-  await assert.rejects(setUp(t, { local: { dir: '/dev/null/x' } }), /\/dev\/null\/x/)
+  await assert.rejects(setUp(t, { local: { dir: '/dev/null/x' } }), { name: 'ConfigError', message: /\/dev\/null\/x/ })
 })
 
 test('with a shared log the records go there, and the end waits for the last ones', async (t) => {

@@ -152,7 +152,10 @@ test('a database that fails while the gateway runs leaves the known keys working
 
 test('a database that cannot be opened refuses the start with its name', async (t) => {
   const folder = await scratchFolder(t)
-  await assert.rejects(openSqliteKeyring({ file: folder, log: noLog }), { message: new RegExp(folder) })
+  await assert.rejects(openSqliteKeyring({ file: folder, log: noLog }), {
+    name: 'ConfigError',
+    message: new RegExp(folder),
+  })
 })
 
 /** A feed that the test fills by hand. */
