@@ -39,7 +39,8 @@ export function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && replyCode(error) === 'NOSCRIPT'
 }
 
-/** First word of an error that Redis replied with; undefined for one of the connection. */
+/** First word of an error that Redis replied with, before Redis 7 at the end of what it says of the script; undefined for an error of the connection. */
 function replyCode(error: Error): string | undefined {
-  return error.name === 'ReplyError' ? error.message.split(' ', 1)[0] : undefined
+  if (error.name !== 'ReplyError') return undefined
+  return /^(?:ERR Error running script .*: -)?([A-Z]+)/.exec(error.message)?.[1]
 }

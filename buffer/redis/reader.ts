@@ -75,33 +75,34 @@ class RedisReader implements Reader {
     const { keys, connection } = this.#shard
     const count = this.#frameBytes > 0 ? Math.ceil(maxBytes / this.#frameBytes) : firstFrames
     const range = [keys.log, `(${from.offset}-0`, '+', 'COUNT', Math.min(count, mostFrames)]
-    const about = ['fence', 'owner', 'offset', 'index'].map((name) => `${name}:${this.sink}`)
-    // In this order on one connection: what is known of the log afterwards held while it was read.
-    const [entries, end, known] = await connection.ask((client) =>
-      Promise.all([
-        client.callBuffer('xrange', ...range),
-        client.hget(keys.meta, 'cumulative'),
-        client.hmget(keys.readers, 'incarnation', ...about),
-      ]),
-    )
+    // In this order on one connection: the log had at least so many records before it was read, and was still the same afterwards.
+    const [end, entries, place] = await Promise.all([
+      connection.ask((client) => client.hget(keys.meta, 'cumulative')),
+      connection.ask((client) => client.callBuffer('xrange', ...range)),
+      this.#shard.run('place', [this.sink]),
+    ])
     const frames = firstBytes(toList(entries as Reply).map(toFrame), maxBytes) // entries of a stream
-    this.#checkPlace(from, frames[0], { end: Number(end), known })
+    this.#checkPlace(from, frames[0], { end: Number(end), place })
     if (frames.length > 0) this.#frameBytes = frames.reduce((sum, { bytes }) => sum + bytes.length, 0) / frames.length
     return frames
   }
 
   /** What lies before the cursor may have been trimmed meanwhile; all else must be as it was when the position was taken. */
-  #checkPlace(from: Position, first: Frame | undefined, log: { end: number; known: (string | null)[] }): void {
-    const [incarnation, fence, owner, offset, index] = log.known
-    if (incarnation !== this.#shard.incarnation) throw this.#shard.resetError()
+  #checkPlace(
+    from: Position,
+    first: Frame | undefined,
+    log: { end: number; place: readonly [string, ...Reply[]] },
+  ): void {
     if (log.end < from.offset + from.index || (first && first.offset < from.offset))
       throw new LogResetError(
         `Shard ${this.shard} in Redis ends at record ${log.end} and had more: a fail-over or a restart lost its tail.`,
       )
-    if (!first || first.offset === from.offset) return
-    if (Number(fence) !== this.fence || owner !== this.#owner) throw fencedError(this.sink, owner)
-    if (comparePositions(from, { offset: Number(offset), index: Number(index) }) >= 0)
-      throw new LogResetError(`The log lacks the frames from record ${from.offset} to ${first.offset}.`)
+    const next = first?.offset ?? log.end
+    if (next === from.offset) return
+    const [, fence, owner, offset, index] = log.place
+    if (toNumber(fence) !== this.fence || toText(owner) !== this.#owner) throw fencedError(this.sink, toText(owner))
+    if (comparePositions(from, { offset: toNumber(offset), index: toNumber(index) }) >= 0)
+      throw new LogResetError(`The log lacks the frames from record ${from.offset} to ${next}.`)
   }
 
   async seal(block: Omit<Seal, 'id'>): Promise<Seal> {

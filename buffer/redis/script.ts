@@ -4,7 +4,8 @@ import type { Cluster, Redis } from 'ioredis'
 import { isUnknownScript } from './failure.ts'
 
 const names = [
-  ...['open', 'append', 'skip', 'take', 'lease', 'seal', 'split', 'settle', 'evict', 'trim', 'inspect', 'retire'],
+  ...['open', 'next', 'append', 'skip', 'take', 'lease', 'place', 'seal', 'split', 'settle', 'evict'],
+  ...['trim', 'inspect', 'retire'],
 ] as const
 export type ScriptName = (typeof names)[number]
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StampedFrame, Writer } from '../buffer.ts'
+import { toNumber, toText } from './script.ts'
 import type { Shard } from './shard.ts'
 
 type Boot = Pick<StampedFrame, 'producer' | 'boot'>
@@ -58,9 +59,6 @@ const bootKey = ({ producer, boot }: Boot) => `${producer}/${boot}`
 
 /** The seq that a shard expects of a boot; undefined where it has not seen it. */
 async function nextIn(shard: Shard, boot: Boot): Promise<number | undefined> {
-  const [incarnation, next] = await shard.connection.ask((client) =>
-    client.hmget(shard.keys.producers, 'incarnation', `next:${bootKey(boot)}`),
-  )
-  if (incarnation !== shard.incarnation) throw shard.resetError()
-  return next ? Number(next) : undefined
+  const [, next] = await shard.run('next', [bootKey(boot)])
+  return toText(next) === '' ? undefined : toNumber(next)
 }
