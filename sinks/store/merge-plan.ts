@@ -2,8 +2,8 @@ import type { StoredFile } from './manifest.ts'
 
 /** 8: merging eights writes a record once more for each power of eight between its block and a file of full size. */
 const fanIn = 8
-/** 16,384 rows: opening a file of this size is cheap beside reading it, so it is left alone while its hour goes on. */
-const openHourRows = 16_384
+/** 8,192 rows: opening a file of this size is cheap beside reading it, so it is left alone while its hour goes on; a full block has more. */
+const openHourRows = 8192
 
 /**
  * The files of an hour that still goes on that are worth making one: eight or more of a size, the smallest size first.

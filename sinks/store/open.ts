@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Log } from '../../runtime/log.ts'
-import type { Block } from '../sink.ts'
-import { openAppender } from './append.ts'
+import { type AppendedBlock, openAppender } from './append.ts'
 import { loadDuckDb, openEngine } from './duckdb.ts'
 import { Folder, manifestName } from './folder.ts'
 import { openKeeper } from './keep.ts'
@@ -28,7 +27,7 @@ export interface StoreStatus extends Holdings {
 /** Records in Parquet files by hour, and the engine that answers questions about them. */
 export interface Store extends AsyncDisposable {
   /** Resolves once the block's records are durable and seen by every later question. A token that the store has is passed over. */
-  append(block: Pick<Block, 'token' | 'records' | 'appendedAtMs'>, signal: AbortSignal): Promise<void>
+  append(block: AppendedBlock, signal: AbortSignal): Promise<void>
   /** The block will not come again. */
   settled(token: string): void
   /** Answers a statement from one state of the store, whatever is written in the meantime. Throws the signal's reason when aborted. */

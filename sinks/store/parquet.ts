@@ -11,8 +11,11 @@ export interface ParquetWriter extends Disposable {
   merge(files: readonly ReadableFile[], path: string, signal: AbortSignal): Promise<void>
 }
 
-/** 61,440 rows or 32 MB a row group, half of DuckDB's default: what is held in memory while one is made. */
-const format = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440, ROW_GROUP_SIZE_BYTES '32MB', USE_TMP_FILE false"
+/** 20,480 rows or 32 MB a row group: a merge of these took 65 MB of memory beside 110 MB for groups three times as large, and makes files 4 % larger. */
+const rowGroup = "ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '32MB'"
+/** A block is compressed lightly, since most are soon merged; what is worth a dictionary comes as one. */
+const blockFormat = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1024, ${rowGroup}, USE_TMP_FILE false`
+const mergedFormat = `FORMAT parquet, COMPRESSION zstd, ${rowGroup}, USE_TMP_FILE false`
 
 const noParameters = {}
 
@@ -25,13 +28,13 @@ export async function openParquetWriter(duck: DuckDb, engine: DuckDBInstance): P
     async write(encoded, path, signal) {
       source.begin(encoded, signal)
       try {
-        await runSql(writing, `COPY (FROM ${source.name}()) TO ${sqlText(path)} (${format})`, noParameters, signal)
+        await runSql(writing, `COPY (FROM ${source.name}()) TO ${sqlText(path)} (${blockFormat})`, noParameters, signal)
       } finally {
         source.end()
       }
     },
     async merge(files, path, signal) {
-      await runSql(merging, `COPY (${recordsSql(files)}) TO ${sqlText(path)} (${format})`, noParameters, signal)
+      await runSql(merging, `COPY (${recordsSql(files)}) TO ${sqlText(path)} (${mergedFormat})`, noParameters, signal)
     },
     [Symbol.dispose]() {
       writing.closeSync()
@@ -49,7 +52,8 @@ function registerSource({ api, bindings }: DuckDb, connection: DuckDBConnection)
     api.DuckDBTableFunction.create({
       name,
       bindFunction(info) {
-        for (const column of current?.encoded.columns ?? []) info.addResultColumn(column.name, column.type)
+        if (!current) throw new Error('No records are being written.')
+        for (const column of current.encoded.columns) info.addResultColumn(column.name, column.type)
       },
       initFunction() {},
       mainFunction(_info, chunk) {

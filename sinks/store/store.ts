@@ -12,8 +12,8 @@ export default defineSink({
   summary: 'Keeps records in Parquet files by hour and answers usage questions with DuckDB',
   idempotency: 'block',
   options: storeOptions,
-  // 20,000 records encode in 30 ms and hold 30 MB; 2 s keep the usage page live
-  block: { maxRecords: 20_000, maxBytes: 8 * 1024 * 1024, maxAgeMs: 2000 },
+  // 20,000 records, none of which is held, make a file of 1 MB; 2 s keep the usage page live
+  block: { maxRecords: 20_000, maxBytes: 12 * 1024 * 1024, maxAgeMs: 2000 },
   inFlight: 1, // the store writes one block at a time
   async open({ dir, ...limits }, { dataDir, log }): Promise<StoreSink> {
     const store = await openStore({ dir: dir ?? join(dataDir, 'store'), ...limits, log })
