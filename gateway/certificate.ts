@@ -21,8 +21,8 @@ export interface Certificate extends Disposable {
   onChange(listener: (context: CertificateContext) => void): void
 }
 
-/** 5 s: how soon new files are noticed. They are asked for, as links that are swapped, such as Kubernetes', send no reliable events. */
-const lookEveryMs = 5_000
+/** 1 s: how soon new files are noticed. They are asked for, as links that are swapped, such as Kubernetes', send no reliable events. */
+const lookEveryMs = 1_000
 
 /** Reads the pair. Throws ConfigError where it cannot be used. */
 export async function openCertificate(

@@ -10,6 +10,7 @@ import { type Listener, openListener } from './listener.ts'
 import { Live } from './live.ts'
 import { LocalLimiter } from './local-limiter.ts'
 import type { GatewayOptions } from './options.ts'
+import { type Problem, refuse } from './problem.ts'
 import { compile, type Snapshot } from './snapshot.ts'
 import { Targets } from './upstream/targets.ts'
 
@@ -114,10 +115,13 @@ class RunningGateway implements Gateway, Core {
   async [Symbol.asyncDispose](): Promise<void> {
     this.isDraining = true
     for (const listener of this.#listeners) listener.stopAccepting()
-    if (!(await this.#drained()))
+    if (!(await this.#drained())) {
       this.log('warn', 'Requests were cut off, as they did not end in time.', { requests: this.live.size })
+      for (const exchange of this.live.all()) refuse(exchange, shutDown)
+    }
     for (const socket of this.tunnels) socket.destroy()
     for (const listener of this.#listeners) await listener[Symbol.asyncDispose]()
+    await this.live.empty() // the last records are made as the connections close
     this.live[Symbol.dispose]()
     await this.#targets[Symbol.asyncDispose]()
   }
@@ -151,6 +155,13 @@ class RunningGateway implements Gateway, Core {
       new Set([this.snapshot, ...used].flatMap(({ upstreams }) => upstreams.flatMap(({ targets }) => targets))),
     )
   }
+}
+
+const shutDown: Problem = {
+  status: 503,
+  outcome: 'gateway_error',
+  detail: 'The gateway was shut down before the answer came. Try again.',
+  headers: ['retry-after', '1'],
 }
 
 function wallOffsetMs(): number {

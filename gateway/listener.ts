@@ -46,16 +46,18 @@ export async function openListener(
   server.on('error', (error) => core.log('error', 'Listener failed.', { host, port, error }))
   const { port: bound } = server.address() as AddressInfo // a TCP server that listens
   const rest = opened.move()
+  let closed: Promise<unknown> | undefined
+  const stopAccepting = () => {
+    closed ??= once(server, 'close')
+    if (server.listening) server.close()
+    else server.closeIdleConnections()
+  }
   return {
     url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    stopAccepting() {
-      if (server.listening) server.close()
-      else server.closeIdleConnections()
-    },
+    stopAccepting,
     configure: (changed) => void Object.assign(server, adjustable(changed)),
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      if (server.listening) server.close()
+      stopAccepting()
       server.closeAllConnections()
       await closed
       await rest.disposeAsync()
