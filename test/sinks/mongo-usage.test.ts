@@ -42,6 +42,15 @@ test('blocks add up, and each counts once however often it is sent', async (t) =
   assert.deepEqual(await usageIn(place.db), usageOf(blocks.flatMap(({ records }) => records)))
 })
 
+test('blocks of one record count once each, however often they are sent', async (t) => {
+  const place = await freshMongo(t)
+  await using delivery = await openDelivery(mongoHarness, place)
+  const first = aBlock([aRecord({ ts: noon })])
+  const second = nextBlock(first, [aRecord({ ts: noon })])
+  for (const block of [first, again(first), second, again(second)]) await delivery.deliver(block)
+  assert.deepEqual(await usageIn(place.db), usageOf([...first.records, ...second.records]))
+})
+
 test('a block that comes late, after its successor was added, changes nothing any more', async (t) => {
   const place = await freshMongo(t)
   await using delivery = await openDelivery(mongoHarness, place)

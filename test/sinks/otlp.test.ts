@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { aRecord } from '../../record/sample.ts'
 import { HaltError, RejectedError, RetryableError } from '../../sinks/sink.ts'
 import { sinkContract, someRecords } from './contract.ts'
-import { aBlock, again, openDelivery } from './delivery.ts'
+import { aBlock, again, nextBlock, openDelivery } from './delivery.ts'
 import { sinkFailureContract } from './failure-contract.ts'
 import { freshCollector, otlpHarness, toLogRecords, toObject } from './otlp-place.ts'
 
@@ -137,6 +137,15 @@ test('what was taken is not sent again with the same block, neither by a repeat 
   await delivery.write(aBlock(block.records.slice(0, 5)))
   await delivery.write(aBlock(block.records.slice(5), { seq: 5 }))
   assert.equal((await place.collector.received()).length, before)
+})
+
+test('a record that comes again after its block was settled, as a retried dead letter does, is sent', async (t) => {
+  const place = await freshCollector(t)
+  await using delivery = await openDelivery(otlpHarness, place, { metrics: false })
+  const block = aBlock(someRecords(3))
+  await delivery.deliver(block)
+  await delivery.deliver(nextBlock(block, block.records))
+  assert.equal(toLogRecords(await place.collector.received()).length, 6)
 })
 
 test('without compression the receiver gets the same', async (t) => {
