@@ -1,4 +1,5 @@
 import type { Log } from '../../runtime/log.ts'
+import { orAborted } from '../../runtime/wait.ts'
 import { type Block, defineSink, HaltError, RejectedError, type Sink } from '../sink.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { checkVersion, migrate } from './migrate.ts'
@@ -108,15 +109,3 @@ const oneInsert = {
 const unaborted = new AbortController().signal
 
 const toSeconds = (ms: number) => Math.floor(ms / 1000)
-
-/** Resolves as `work` does; throws the signal's reason when that comes first, and leaves the work to go on. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
