@@ -39,7 +39,7 @@ export async function openConnection(options: RedisBufferOptions): Promise<Conne
     lastFailure = undefined
   })
   try {
-    await client.connect()
+    await within(options.commandTimeoutMs, client.connect())
   } catch (error) {
     client.disconnect()
     const failure = lastFailure ?? error
@@ -53,7 +53,7 @@ export async function openConnection(options: RedisBufferOptions): Promise<Conne
     client,
     async ask(command) {
       try {
-        return await command(client)
+        return await within(options.commandTimeoutMs, command(client))
       } catch (error) {
         throw toBufferError(error, isReply(error) ? undefined : lastFailure)
       }
@@ -61,6 +61,17 @@ export async function openConnection(options: RedisBufferOptions): Promise<Conne
     async [Symbol.asyncDispose]() {
       client.disconnect()
     },
+  }
+}
+
+/** Throws where no answer comes in time: ioredis would wait for ever for a Cluster or for Sentinels. The command may still be carried out. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms} ms`)), ms)
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -83,6 +94,7 @@ export function toRecipe(options: RedisBufferOptions): ClientRecipe {
       options: {
         lazyConnect: true,
         clusterRetryStrategy: retryAfterMs,
+        enableOfflineQueue: false, // it would keep what waits for as long as the cluster is down
         slotsRefreshTimeout: options.commandTimeoutMs,
         redisOptions: common,
       },
@@ -112,7 +124,6 @@ function commonOptions(options: RedisBufferOptions, first: URL) {
     connectionName: 'penstock',
     replyMapping: 'legacy' as const,
     connectTimeout: options.commandTimeoutMs,
-    commandTimeout: options.commandTimeoutMs,
     socketTimeout: options.commandTimeoutMs, // also lets go of what waits on a connection whose other end is gone
     maxRetriesPerRequest: 1, // a connection that was just lost is tried once more; beyond, the caller decides how long to wait
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'), // a primary that became a replica: another address may lead to the new one
