@@ -179,7 +179,7 @@ export function openManifest(path: string, { now = Date.now } = {}): Manifest {
 function openDatabase(path: string): DatabaseSync {
   const db = new DatabaseSync(path)
   try {
-    db.exec(`PRAGMA busy_timeout = 5000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    db.exec(`PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${checkpointPages * 4096}; BEGIN IMMEDIATE; COMMIT`)
     const found = Number(db.prepare('PRAGMA user_version').get()?.user_version)
     if (found > version) {
