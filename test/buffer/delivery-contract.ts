@@ -1,30 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endOf, type Position } from '../../buffer/buffer.ts'
+import type { Position } from '../../buffer/buffer.ts'
 import {
   aProducer,
   append,
+  at,
   ledger,
   type MakeLog,
   nothingElse,
   readAll,
-  report,
   sealTo,
   take,
+  tenRecords,
   textOf,
 } from './scratch-log.ts'
 
 /** What holds of reading, sealing and settling, whatever keeps the log. */
 export function deliveryContract(make: MakeLog): void {
-  /** A log of five frames of two records each, and sink `a` at its begin. */
-  async function tenRecords() {
-    const scratch = await make()
-    const log = await scratch.open()
-    await append(log, aProducer().frames(2, 2, 2, 2, 2))
-    return { scratch, log, reader: await take(log), [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() }
-  }
-  const at = (offset: number, index = 0): Position => ({ offset, index })
-
   test('a read gives whole frames from the one that the position points into, at least one, about as many bytes as wanted', async () => {
     await using scratch = await make()
     const log = await scratch.open()
@@ -43,7 +35,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('each sink reads all of the log at its own pace', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { log, reader } = opened
     const other = await take(log, { sink: 'b' })
     await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
@@ -53,7 +45,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a sink that the log has never seen begins with the oldest frame held, or now; a known one where it was', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, log, reader } = opened
     await reader.settle(await sealTo(reader, at(0), at(4)), { delivered: 4, ...nothingElse })
     await log.trim()
@@ -78,7 +70,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('seals outlive their owner and come back as they were, oldest first', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     const shape = '{"filter":"größer als „5“\\u0000"}'
     const first = await reader.seal({ from: at(0), to: at(2, 1), token: 'first', shape })
@@ -91,7 +83,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a seal begins where the last one ends, and ends behind its begin', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     await assert.rejects(sealTo(reader, at(2), at(4)))
     await sealTo(reader, at(0), at(4))
@@ -103,7 +95,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a seal that is repeated is the same seal', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     const seal = await sealTo(reader, at(0), at(4))
     assert.deepEqual(await sealTo(reader, at(0), at(4)), seal)
@@ -111,7 +103,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a split makes one seal two in its place, in one step', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     const seal = await sealTo(reader, at(0), at(6), 'whole')
     const behind = await sealTo(reader, at(6), at(8), 'behind')
@@ -132,7 +124,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a seal is split only within, and only while it is there', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     const seal = await sealTo(reader, at(0), at(4))
     for (const place of [at(0), at(4), at(5)]) await assert.rejects(reader.split(seal, place, ['left', 'right']))
@@ -143,7 +135,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a settle moves the cursor, counts, keeps dead letters and state, and drops the seal, together and once', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, log, reader } = opened
     const seal = await sealTo(reader, at(0), at(4, 1))
     const letter = { form: 'json', bytes: Buffer.from('{"id":"x"}'), reason: 'refused: „nein“' } as const
@@ -181,7 +173,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('blocks settle in order only: one that is not the oldest is refused and changes nothing', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, log, reader } = opened
     const first = await sealTo(reader, at(0), at(4))
     const second = await sealTo(reader, at(4), at(8))
@@ -196,7 +188,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('a sink’s state is what settles made of it: entries put, replaced and deleted', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { scratch, reader } = opened
     const settle = async (from: number, to: number, state: Record<string, string>) =>
       await reader.settle(await sealTo(reader, at(from), at(to)), {
@@ -215,7 +207,7 @@ export function deliveryContract(make: MakeLog): void {
   })
 
   test('dead letters are listed oldest first, up to a limit, each sink’s by itself', async () => {
-    await using opened = await tenRecords()
+    await using opened = await tenRecords(make)
     const { log, reader } = opened
     const other = await take(log, { sink: 'b' })
     const letter = (reason: string) => ({ form: 'json', bytes: Buffer.from('{}'), reason }) as const
@@ -237,86 +229,5 @@ export function deliveryContract(make: MakeLog): void {
       ids,
       [...new Set(ids)].sort((a, b) => a - b),
     )
-  })
-
-  test('eviction gives up one sink’s oldest records, counted, with their seals', async () => {
-    await using opened = await tenRecords()
-    const { scratch, log, reader } = opened
-    await take(log, { sink: 'b' })
-    await sealTo(reader, at(0), at(2))
-    await sealTo(reader, at(2), at(6))
-    const left = await sealTo(reader, at(6), at(8))
-    await assert.rejects(reader.evict(at(4), 4), 'a block cannot be halved')
-    for (let i = 0; i < 2; i++) await reader.evict(at(6), 6)
-    await reader.evict(at(2), 2)
-    const { evicted, backlog, appended } = await ledger(log)
-    assert.deepEqual({ evicted, backlog, appended }, { evicted: 6, backlog: 4, appended: 10 })
-    assert.equal((await ledger(log, 'b')).backlog, 10)
-    const next = await take(await scratch.open())
-    assert.deepEqual({ cursor: next.cursor, seals: next.seals }, { cursor: at(6), seals: [left] })
-    await next.settle(left, { delivered: 2, ...nothingElse })
-  })
-
-  test('trimming lets go of what every sink has passed, and of nothing beyond', async () => {
-    await using opened = await tenRecords()
-    const { log, reader } = opened
-    const other = await take(log, { sink: 'b' })
-    assert.equal(await log.trim(), 0)
-    await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
-    assert.equal(await log.trim(), 0)
-    await other.settle(await sealTo(other, at(0), at(4, 1)), { delivered: 5, ...nothingElse })
-    assert.equal(await log.trim(), 2)
-    assert.deepEqual(
-      (await readAll(other, at(4, 1))).map(({ offset }) => offset),
-      [4, 6, 8],
-    )
-    await sealTo(other, at(4, 1), at(10))
-    assert.equal(await log.trim(), 0)
-    assert.equal((await readAll(other, at(4, 1))).length, 3)
-    assert.equal((await report(log)).bytes, 3 * 'p1/1/0'.length)
-  })
-
-  test('without a sink nothing is trimmed', async () => {
-    await using scratch = await make()
-    const log = await scratch.open()
-    await append(log, aProducer().frames(2, 2))
-    assert.equal(await log.trim(), 0)
-    assert.equal((await readAll(await take(log))).length, 2)
-  })
-
-  test('the end of a trimmed frame is still a place to read on from', async () => {
-    await using opened = await tenRecords()
-    const { log, reader } = opened
-    await reader.settle(await sealTo(reader, at(0), at(10)), { delivered: 10, ...nothingElse })
-    assert.equal(await log.trim(), 5)
-    assert.deepEqual(await readAll(reader, at(10)), [])
-    await append(log, aProducer({ boot: 2 }).frames(7))
-    const [frame] = await readAll(reader, at(10))
-    assert.deepEqual(endOf(frame!), at(17))
-    assert.equal((await ledger(log)).backlog, 7)
-  })
-
-  test('a retired sink no longer holds the log, and leaves nothing behind', async () => {
-    await using opened = await tenRecords()
-    const { scratch, log, reader } = opened
-    const other = await take(log, { sink: 'b' })
-    await other.settle(await sealTo(other, at(0), at(10)), { delivered: 10, ...nothingElse })
-    const state = new Map([['k', Buffer.from('v')]])
-    const letter = { form: 'json', bytes: Buffer.from('{}'), reason: 'bad' } as const
-    await reader.settle(await sealTo(reader, at(0), at(2)), { delivered: 1, filtered: 0, deadLetters: [letter], state })
-    await sealTo(reader, at(2), at(4))
-    for (let i = 0; i < 2; i++) await log.retire('a')
-    assert.deepEqual(
-      (await report(log)).ledgers.map(({ sink }) => sink),
-      ['b'],
-    )
-    assert.deepEqual(await log.deadLetters('a', { limit: 1 }), [])
-    assert.equal(await log.trim(), 5)
-    const again = await take(await scratch.open())
-    assert.deepEqual(
-      { cursor: again.cursor, seals: again.seals, state: again.state.size },
-      { cursor: at(10), seals: [], state: 0 },
-    )
-    await assert.rejects(sealTo(reader, at(2), at(4)), { name: 'FencedError' })
   })
 }

@@ -100,3 +100,13 @@ export async function ledger(log: Log, sink = 'a') {
   if (!found) throw new Error(`${sink} is not registered.`)
   return found
 }
+
+/** A new log of five frames of two records each, and sink `a` at its begin. */
+export async function tenRecords(make: MakeLog) {
+  const scratch = await make()
+  const log = await scratch.open()
+  await append(log, aProducer().frames(2, 2, 2, 2, 2))
+  return { scratch, log, reader: await take(log), [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() }
+}
+
+export const at = (offset: number, index = 0): Position => ({ offset, index })
