@@ -24,6 +24,12 @@ const shares = { consumer: 0.6, team: 0.8, api: 0.95 }
 const heavyKey = 'h'
 const packr = new Packr({ useRecords: false, moreTypes: false })
 
+/** The rows of a consumer on an api: the first one, and by team those of other teams. */
+interface Known {
+  readonly row: Row
+  byTeam: Map<string, Row> | undefined
+}
+
 type Labels = readonly [api: string, team: string, consumer: string]
 
 /**
@@ -33,8 +39,8 @@ type Labels = readonly [api: string, team: string, consumer: string]
 export class Consumers implements Group {
   readonly table: SeriesTable
   readonly #places: number
-  /** By consumer and api: rows of their own, and those of `__other__`. Of several teams the first; the table finds the others. */
-  #known = new Map<string, Map<string, Row>>()
+  /** By consumer and api: rows of their own, and those of `__other__`. */
+  #known = new Map<string, Map<string, Known>>()
   #heavy: HeavyHitters
   #sealedHeavy: HeavyHitters
   /** Requests of the block on its way by consumers without a series of their own. */
@@ -54,13 +60,15 @@ export class Consumers implements Group {
       maxSeries,
       reservedSeries: statusClasses.length,
       idleMs,
+      exemplars: false,
     })
   }
 
   add(record: RequestRecord): void {
     const { api, team, consumer, weight } = record
     const known = this.#known.get(consumer)?.get(api)
-    const row = known && known.labels[1] === team ? known : this.#find(record)
+    // A consumer belongs to one team, so that comparing is enough for nearly all.
+    const row = (known?.row.labels[1] === team ? known.row : known?.byTeam?.get(team)) ?? this.#find(record)
     const at = classOf(record.status)
     if (!this.#count(row, at, weight, 1)) this.#count(this.#last(), at, weight, Number.POSITIVE_INFINITY)
   }
@@ -122,9 +130,14 @@ export class Consumers implements Group {
   }
 
   #know(row: Row): Row {
-    const [api, , consumer] = row.labels as Labels // as `#row` adds them
+    const [api, team, consumer] = row.labels as Labels // as `#row` adds them
     const ofConsumer = entry(this.#known, consumer)
-    if (!ofConsumer.has(api)) ofConsumer.set(api, row)
+    const known = ofConsumer.get(api)
+    if (!known) ofConsumer.set(api, { row, byTeam: undefined })
+    else {
+      known.byTeam ??= new Map()
+      known.byTeam.set(team, row)
+    }
     return row
   }
 

@@ -5,7 +5,7 @@ import { type Declaration, filterOf, labelName, labelReader, scaleOf, valueReade
 import type { Group } from './group.ts'
 import { add, type Buckets, observe, seriesOf, toBuckets } from './histogram.ts'
 import { counterLines, histogramLines, other } from './page.ts'
-import type { Row, Shown } from './row.ts'
+import { exemplify, type Row, type Shown } from './row.ts'
 import { SeriesTable } from './series-table.ts'
 
 /** Begins the key of everything that a declared metric saves. */
@@ -65,7 +65,7 @@ export class Declared implements Group {
   #knownCount = 0
 
   constructor(shard: string, compiled: Compiled) {
-    const { prefix, labelNames, buckets, value, maxSeries, idleMs } = compiled
+    const { prefix, labelNames, buckets, maxSeries, idleMs } = compiled
     this.#compiled = compiled
     this.#rowSeries = buckets ? seriesOf(buckets) : 1
     this.table = new SeriesTable({
@@ -77,7 +77,7 @@ export class Declared implements Group {
       maxSeries,
       reservedSeries: this.#rowSeries,
       idleMs,
-      ...(buckets ? { exemplarValue: (record: RequestRecord) => value(record) ?? 0 } : {}),
+      exemplars: buckets !== undefined,
     })
   }
 
@@ -92,7 +92,7 @@ export class Declared implements Group {
     if (value === undefined || value < 0) add(values, valuelessAt, weight)
     else if (buckets) {
       const slot = observe(values, valueAt, buckets.bounds, value, weight)
-      if (row.newest) row.newest[slot] = record
+      if (row.draftExemplars) exemplify(row, record, [[slot, value]])
     } else add(values, valueAt, value * weight)
   }
 

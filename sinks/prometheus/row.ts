@@ -15,16 +15,18 @@ export interface Row {
   readonly labels: readonly string[]
   /** The labels as they are written, with the shard. */
   readonly text: string
-  /** Settled; undefined while the block that made the row is not. Replaced and never changed, so that who reads it in slices sees one moment. */
+  /** Settled; undefined while the block that made the row is not. Replaced by a settle, never changed. */
   values: readonly number[] | undefined
+  /** Numbers that nobody reads any more, to make the next draft of; undefined where there are none. */
+  spare: number[] | undefined
+  /** The settled numbers are being read in slices, and must outlive their replacement. */
+  isShown: boolean
   /** Settled and what the block on its way adds; undefined where it adds nothing. */
   draft: number[] | undefined
-  /** By slot, the newest record on its way; undefined where the block's exemplars are not taken. */
-  newest: RequestRecord[] | undefined
   /** By slot. Not part of the state: they are samples, and the next request brings new ones. */
   exemplars: readonly (Exemplar | undefined)[]
-  /** With those of the block on its way. */
-  draftExemplars: readonly (Exemplar | undefined)[]
+  /** With those of the block on its way; undefined where it takes none. */
+  draftExemplars: (Exemplar | undefined)[] | undefined
   /** When exemplars were last taken, Unix milliseconds. */
   exemplarsMs: number
   /** When the log took the last block that touched it, Unix milliseconds. */
@@ -45,14 +47,14 @@ export type Shown = Readonly<Pick<Row, 'labels' | 'text' | 'exemplars'>> & { rea
 /** OpenMetrics refuses a page with an exemplar of more than 128 characters, and so one with a trace id of a stranger's making. */
 const isTraceId = /^[\w-]{1,64}$/
 
-/** Keeps of a row's newest records what is shown of them, and lets the records go. `readValue` reads what a slot was given. */
-export function takeExemplars(row: Row, readValue: (record: RequestRecord, slot: number) => number): void {
-  if (!row.newest) return
-  const exemplars = [...row.exemplars]
-  row.newest.forEach((record, slot) => {
-    const { traceId, ts, totalUs } = record
-    if (isTraceId.test(traceId)) exemplars[slot] = { traceId, value: readValue(record, slot), at: (ts + totalUs) / 1e6 }
-  })
-  row.draftExemplars = exemplars
-  row.newest = undefined
+/** Lets a record be the exemplar of the slots that it fell into, each with the value that it fell there by. */
+export function exemplify(
+  row: Row,
+  record: RequestRecord,
+  slots: readonly (readonly [slot: number, value: number])[],
+): void {
+  const { traceId, ts, totalUs } = record
+  if (!row.draftExemplars || !isTraceId.test(traceId)) return
+  // What is kept of the record is copied: one that outlives its frame makes the engine take all of them for long-lived.
+  for (const [slot, value] of slots) row.draftExemplars[slot] = { traceId, value, at: (ts + totalUs) / 1e6 }
 }

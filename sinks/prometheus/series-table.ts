@@ -1,7 +1,6 @@
 import { Packr } from 'msgpackr'
-import type { RequestRecord } from '../../record/fields.ts'
 import { labelText } from '../../runtime/exposition.ts'
-import { type Bundle, type Row, type Shown, takeExemplars } from './row.ts'
+import type { Bundle, Row, Shown } from './row.ts'
 import { type Layout, restoreNumbers, saveNumbers, translation, zerosFor } from './row-numbers.ts'
 
 export interface TableOptions {
@@ -20,8 +19,8 @@ export interface TableOptions {
   readonly reservedSeries: number
   /** A row that no block has touched for this long goes. */
   readonly idleMs: number
-  /** Reads the stored value that a slot of a histogram was given, for its exemplar; without it none is kept. */
-  readonly exemplarValue?: (record: RequestRecord, slot: number) => number
+  /** Whether rows keep exemplars. */
+  readonly exemplars: boolean
 }
 
 const packr = new Packr({ useRecords: false, moreTypes: false })
@@ -89,10 +88,11 @@ export class SeriesTable {
 
   /** The row's draft: begun with what is settled. */
   begin(row: Row): number[] {
-    const draft = (row.values ?? this.#zeros).slice()
+    const draft = copied(row.values ?? this.#zeros, row.spare)
     row.draft = draft
-    const takesExemplars = this.#options.exemplarValue && this.#atMs - row.exemplarsMs >= exemplarsEveryMs
-    row.newest = takesExemplars ? [] : undefined
+    row.spare = undefined
+    const takesExemplars = this.#options.exemplars && this.#atMs - row.exemplarsMs >= exemplarsEveryMs
+    row.draftExemplars = takesExemplars ? [...row.exemplars] : undefined
     this.#touched.push(row)
     return draft
   }
@@ -104,22 +104,24 @@ export class SeriesTable {
   /** What may be shown now; stays as it is whatever is settled later. */
   shown(): Shown[] {
     const shown: Shown[] = []
-    for (const { labels, text, exemplars, values } of this.#rows.values()) {
-      if (values) shown.push({ labels, text, exemplars, values })
+    for (const row of this.#rows.values()) {
+      const { labels, text, exemplars, values } = row
+      if (!values) continue
+      row.isShown = true
+      shown.push({ labels, text, exemplars, values })
     }
     return shown
   }
 
   /** Puts what makes the drafts durable into `state`, and takes leave of idle rows. */
   seal(state: Map<string, Uint8Array>): void {
-    const { prefix, layout, idleMs, exemplarValue } = this.#options
+    const { prefix, layout, idleMs } = this.#options
     const changed = new Set<Bundle>()
     this.#leaving = []
     for (const row of this.#rows.values()) {
       const isIdle = !row.draft && this.#atMs - row.touchedMs > idleMs
       if (isIdle) this.#leaving.push(row)
       if (row.draft || isIdle || this.#isTranslated) changed.add(row.bundle)
-      if (exemplarValue) takeExemplars(row, exemplarValue)
     }
     const leaving = new Set(this.#leaving)
     for (const bundle of changed) state.set(bundle.key, this.#pack(bundle, leaving))
@@ -129,11 +131,14 @@ export class SeriesTable {
   /** The sealed block is settled. Whether rows have gone. */
   settle(): boolean {
     for (const row of this.#touched) {
+      if (!row.isShown) row.spare = row.values as number[] | undefined // the table's own
+      row.isShown = false
       row.values = row.draft
       row.draft = undefined
       row.touchedMs = Math.max(row.touchedMs, this.#atMs)
-      if (row.draftExemplars !== row.exemplars) {
+      if (row.draftExemplars) {
         row.exemplars = row.draftExemplars
+        row.draftExemplars = undefined
         row.exemplarsMs = this.#atMs
       }
     }
@@ -154,8 +159,7 @@ export class SeriesTable {
   discard(): void {
     for (const row of this.#touched) {
       row.draft = undefined
-      row.newest = undefined
-      row.draftExemplars = row.exemplars
+      row.draftExemplars = undefined
       if (!row.values) this.#remove(row)
     }
     this.#touched = []
@@ -193,10 +197,11 @@ export class SeriesTable {
       labels,
       text: labelText({ shard, ...Object.fromEntries(pairs) }),
       values: undefined,
+      spare: undefined,
+      isShown: false,
       draft: undefined,
-      newest: undefined,
       exemplars: [],
-      draftExemplars: [],
+      draftExemplars: undefined,
       exemplarsMs: 0,
       touchedMs: 0,
     }
@@ -255,4 +260,11 @@ function keyOf(labels: readonly string[]): string {
   let key = ''
   for (const label of labels) key += `${label.length}:${label}`
   return key
+}
+
+/** A copy, in `spare` where there is one: what every block makes anew for every row is most of what it would leave to the collector. */
+function copied(values: readonly number[], spare: number[] | undefined): number[] {
+  if (!spare) return values.slice()
+  for (let i = 0; i < values.length; i++) spare[i] = values[i] as number // within the array by the condition
+  return spare
 }

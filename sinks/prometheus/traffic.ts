@@ -6,7 +6,7 @@ import { type ExpositionFormat, familyHead } from '../../runtime/exposition.ts'
 import { entry, type Group } from './group.ts'
 import { add, type Buckets, countOf, observe, seriesOf, slotsOf } from './histogram.ts'
 import { counterLines, histogramLines, line, other } from './page.ts'
-import type { Row, Shown } from './row.ts'
+import { exemplify, type Row, type Shown } from './row.ts'
 import { SeriesTable } from './series-table.ts'
 
 export const statusClasses: readonly StatusClass[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
@@ -110,7 +110,7 @@ export class Traffic implements Group {
   constructor(shard: string, options: TrafficOptions) {
     this.#options = options
     this.#layout = layOut(options)
-    const { gatewayAt, totalAt, histograms } = this.#layout
+    const { histograms } = this.#layout
     this.table = new SeriesTable({
       shard,
       prefix: 't',
@@ -120,8 +120,7 @@ export class Traffic implements Group {
       maxSeries: options.maxSeries,
       reservedSeries: reservedSeries(options),
       idleMs: options.idleMs,
-      exemplarValue: (record, slot) =>
-        slot < gatewayAt ? record.upstreamUs : slot < totalAt ? record.gatewayUs : record.totalUs,
+      exemplars: true,
     })
   }
 
@@ -135,16 +134,17 @@ export class Traffic implements Group {
     if (place.failed) add(values, failedAt, weight)
     add(values, bytesInAt, record.bytesIn * weight)
     add(values, bytesOutAt, record.bytesOut * weight)
-    const inTotal = observe(values, place.durationAt, durations.bounds, record.totalUs, weight)
-    const inGateway = observe(values, this.#layout.gatewayAt, gateway.bounds, record.gatewayUs, weight)
-    const isAsked = record.tries > 0 || upstreamUs > 0
-    const inUpstream = isAsked
-      ? observe(values, this.#layout.upstreamAt, durations.bounds, upstreamUs, weight)
-      : inTotal
-    if (!row.newest) return
-    row.newest[inTotal] = record
-    row.newest[inGateway] = record
-    row.newest[inUpstream] = record
+    const { totalUs, gatewayUs } = record
+    const inTotal = observe(values, place.durationAt, durations.bounds, totalUs, weight)
+    const inGateway = observe(values, this.#layout.gatewayAt, gateway.bounds, gatewayUs, weight)
+    if (row.draftExemplars)
+      exemplify(row, record, [
+        [inTotal, totalUs],
+        [inGateway, gatewayUs],
+      ])
+    if (record.tries === 0 && upstreamUs === 0) return
+    const inUpstream = observe(values, this.#layout.upstreamAt, durations.bounds, upstreamUs, weight)
+    if (row.draftExemplars) exemplify(row, record, [[inUpstream, upstreamUs]])
   }
 
   forget(): void {
@@ -213,7 +213,7 @@ export class Traffic implements Group {
     const { durations } = this.#options
     const isNewDuration = !values || countOf(values, durationAt, durations) === 0
     const series = (values?.[requests] ? 0 : 1) + (isNewDuration ? seriesOf(durations) : 0)
-    if (!this.table.hasRoom(series, share)) return false
+    if (series > 0 && !this.table.hasRoom(series, share)) return false
     this.table.series += series
     return true
   }

@@ -50,6 +50,26 @@ test('beyond the budget an endpoint is counted with its api, while the api’s e
   assert.equal(sink.total('penstock_requests_total', { api: 'orders', endpoint: '__other__' }), 2 * others)
 })
 
+test('with the budget used up, a restart changes nothing for what is shown', async (t) => {
+  const sink = await openPrometheusSink(t, { maxSeries: 1000 })
+  const endings = [101, 200, 301, 404, 503].flatMap((status) => [
+    { status },
+    { status, outcome: 'client_aborted' as const },
+  ])
+  const records = Array.from({ length: 20 }, (_, i) =>
+    endings.map((ending) => aRecord({ ...ending, route: `/r${i}`, api: `api-${i % 5}`, gateway: `gw-${i % 4}` })),
+  ).flat()
+  await sink.deliver(records)
+  const before = samples(sink.page()).filter(({ name }) => name === 'penstock_requests_total')
+  await sink.restart()
+  await sink.deliver(records)
+  const after = samples(sink.page()).filter(({ name }) => name === 'penstock_requests_total')
+  assert.deepEqual(
+    after.map(({ labels, value }) => ({ labels, value })),
+    before.map(({ labels, value }) => ({ labels, value: 2 * value })),
+  )
+})
+
 test('an outage finds room for the failures of every endpoint that is shown', async (t) => {
   const sink = await openPrometheusSink(t, { maxSeries: 3000 })
   const endpoints = Array.from({ length: 60 }, (_, i) => ({ route: `/r${i}` }))
