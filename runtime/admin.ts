@@ -71,6 +71,7 @@ async function sendMetrics(
   if (request.method === 'HEAD') return send(response, 200, '')
   const page = Readable.from(metrics(format))
   await once(page, 'readable') // throws what the first slice throws, while a 500 can still be sent
+  if (response.destroyed) return void page.destroy() // the scraper did not wait for it
   if (!acceptsGzip(request.headers['accept-encoding'])) return await pipeline(page, response)
   response.setHeader('content-encoding', 'gzip')
   await pipeline(page, createGzip({ level: constants.Z_BEST_SPEED }), response) // names repeat: the fastest level already saves nine tenths

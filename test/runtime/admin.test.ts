@@ -132,6 +132,33 @@ test('a page that breaks in the middle is cut off and never taken for a whole on
   assert.deepEqual(logged, ['error Admin request failed.'])
 })
 
+test('a scraper that does not wait for the first slice is nobody’s fault', { timeout: 10_000 }, async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const { get, logged } = await admin(t, {
+    metrics: async function* () {
+      asked.resolve()
+      await gone.promise
+      try {
+        yield 'a 1\n'
+      } finally {
+        ended.resolve()
+      }
+    },
+  })
+  const impatient = new AbortController()
+  const answer = get('/metrics', { signal: impatient.signal })
+  await asked.promise
+  impatient.abort()
+  await assert.rejects(answer)
+  assert.equal((await get('/healthz')).status, 200) // by now the server knows that the scraper is gone
+  gone.resolve()
+  await ended.promise
+  assert.equal((await get('/healthz')).status, 200)
+  assert.deepEqual(logged, [])
+})
+
 test('a port that is taken is named, with what to do', async (t) => {
   const { url } = await admin(t)
   const port = Number(new URL(url).port)
