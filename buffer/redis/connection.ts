@@ -1,7 +1,7 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { backoff } from '../../runtime/backoff.ts'
 import { ConfigError } from '../../runtime/check.ts'
-import { isRefusal, toBufferError } from './failure.ts'
+import { isRefusal, isReplica, toBufferError } from './failure.ts'
 import type { RedisBufferOptions } from './options.ts'
 
 /** Hashes come as lists of names and values in turn. */
@@ -126,7 +126,7 @@ function commonOptions(options: RedisBufferOptions, first: URL) {
     connectTimeout: options.commandTimeoutMs,
     socketTimeout: options.commandTimeoutMs, // also lets go of what waits on a connection whose other end is gone
     maxRetriesPerRequest: 1, // a connection that was just lost is tried once more; beyond, the caller decides how long to wait
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'), // a primary that became a replica: another address may lead to the new one
+    reconnectOnError: isReplica,
     ...(username && username !== 'default' ? { username } : {}),
     ...(password ? { password } : {}),
     ...(tls ? { tls: definedOnly(tls) } : {}),

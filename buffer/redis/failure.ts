@@ -21,7 +21,10 @@ const refusing = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM'])
 export function toBufferError(error: unknown, lastFailure?: Error): unknown {
   if (!(error instanceof Error)) return error
   const code = replyCode(error)
-  if (code === 'OOM') return new BufferFullError('Redis has reached its maxmemory.', { cause: error })
+  if (code === 'OOM')
+    return new BufferFullError('Redis has reached its maxmemory: raise it, or keep less beside the log.', {
+      cause: error,
+    })
   if (code === undefined || passing.has(code) || refusing.has(code))
     return new BufferUnavailableError(`Redis does not serve: ${(lastFailure ?? error).message}`, {
       cause: lastFailure ?? error,
@@ -33,6 +36,11 @@ export function toBufferError(error: unknown, lastFailure?: Error): unknown {
 export function isRefusal(error: unknown): error is Error {
   const code = error instanceof Error ? replyCode(error) : undefined
   return code !== undefined && refusing.has(code)
+}
+
+/** Whether a primary has become a replica: another connection may lead to the new primary. */
+export function isReplica(error: Error): boolean {
+  return replyCode(error) === 'READONLY'
 }
 
 export function isUnknownScript(error: unknown): boolean {

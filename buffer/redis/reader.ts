@@ -15,8 +15,8 @@ import { fencedError, type Shard } from './shard.ts'
 
 /** 16 frames of 64 KiB make 1 MiB, about what a read is asked for: how many are read before their size is known. */
 const firstFrames = 16
-/** 1,024: bounds the answer where frames were tiny and become large. */
-const mostFrames = 1024
+/** 128: 8 MiB at most where frames were tiny and become full. */
+const mostFrames = 128
 
 type Taken = Pick<Reader, 'sink' | 'fence' | 'cursor' | 'seals' | 'state'> & { readonly owner: string }
 

@@ -133,3 +133,16 @@ test('a log that lost its tail tells writers where to go on, and readers that it
   assert.deepEqual(next.cursor, begin)
   assert.deepEqual((await readAll(next)).map(textOf), ['p1/1/0', 'p1/1/1', 'p1/2/0', 'p1/1/2', 'p1/1/3'])
 })
+
+test('a producer that nothing was heard of for months is forgotten', async (t) => {
+  const url = await redisUrl(t)
+  const log = await openLog(t, { urls: [url], prefix })
+  for (const producer of ['old', 'new']) await append(log, aProducer({ producer }).frames(1))
+  const longAgo = Date.now() - 91 * 24 * 3600 * 1000
+  await openClient(t, url).hset(`{${prefix}:0}:producers`, 'at:old/1', longAgo)
+  await log.trim()
+  assert.deepEqual(
+    (await report(log)).producers.map(({ producer }) => producer),
+    ['new'],
+  )
+})
