@@ -128,8 +128,8 @@ const sketchedSql = 'sum(round_even(weight, 0))'
 const orderSql: Record<Exclude<Metric, Quantile>, string> = {
   calls: 'calls',
   failed: 'failed',
-  success_rate: '1 - failed / counted',
-  error_rate: 'failed / counted',
+  success_rate: '1 - failed / nullif(counted, 0)',
+  error_rate: 'failed / nullif(counted, 0)',
   bytes_in: 'bytes_in',
   bytes_out: 'bytes_out',
   consumers: 'consumers',
