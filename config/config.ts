@@ -75,7 +75,7 @@ export const configType = z.strictObject({
         ),
       z.discriminatedUnion('type', sinkTypes as unknown as OneOf<(typeof sinkTypes)[number]>), // the table of sinks is not empty
     )
-    .default({ prometheus: { type: 'prometheus' }, store: { type: 'store' } } as never) // filled in by the schema of the sinks below
+    .prefault({ prometheus: { type: 'prometheus' }, store: { type: 'store' } })
     .describe('Where records go, by a name of your choice'),
   console: consoleOptions.prefault({}).describe('Where the usage page and the usage API are served'),
 })

@@ -34,6 +34,7 @@ test('an empty file is a whole configuration: all roles, the local buffer, prome
     Object.values(config.sinks).map(({ type }) => type),
     ['prometheus', 'store'],
   )
+  for (const { block, startAt } of Object.values(config.sinks)) assert.deepEqual([block, startAt], [{}, 'oldest'])
   assert.equal(config.gateway.listen[0]?.port, 8080)
 })
 
