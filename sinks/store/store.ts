@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineSink, type Sink } from '../sink.ts'
+import { exposeStore } from './exposition.ts'
 import { openStore, type Store } from './open.ts'
 import { storeOptions } from './options.ts'
 
@@ -15,7 +16,7 @@ export default defineSink({
   // 20,000 records, none of which is held, make a file of 1 MB; 2 s keep the usage page live
   block: { maxRecords: 20_000, maxBytes: 12 * 1024 * 1024, maxAgeMs: 2000 },
   inFlight: 1, // the store writes one block at a time
-  async open({ dir, ...limits }, { dataDir, log }): Promise<StoreSink> {
+  async open({ dir, ...limits }, { name, dataDir, log }): Promise<StoreSink> {
     const store = await openStore({ dir: dir ?? join(dataDir, 'store'), ...limits, log })
     return {
       store,
@@ -24,6 +25,7 @@ export default defineSink({
         return undefined
       },
       settled: ({ token }) => store.settled(token),
+      expose: (format) => exposeStore(store.status(), name, format),
       [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
     }
   },
