@@ -1,6 +1,6 @@
+import { columnOf } from '../../record/column.ts'
 import { type FieldName, fieldNames, fields, type RequestRecord } from '../../record/fields.ts'
 import { type Block, RejectedError } from '../sink.ts'
-import { columnOf } from './tables.ts'
 
 /*
   RowBinary: the values of a row behind each other, rows behind each other, nothing in between. Numbers in little endian.

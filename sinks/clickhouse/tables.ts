@@ -1,4 +1,5 @@
-import { type FieldName, fieldNames, fields } from '../../record/fields.ts'
+import { columnOf } from '../../record/column.ts'
+import { fieldNames, fields } from '../../record/fields.ts'
 
 /** Names of the tables that a prefix gives. */
 export function tables({ prefix }: { readonly prefix: string }) {
@@ -9,11 +10,6 @@ export function tables({ prefix }: { readonly prefix: string }) {
     usage1h: `${prefix}usage_1h`,
     migrations: `${prefix}migrations`,
   }
-}
-
-/** A field's column: the same words in snake_case, so that no SQL needs quotes. */
-export function columnOf(field: FieldName): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 export interface Column {

@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test'
 import { createClient } from '@clickhouse/client'
+import { columnOf } from '../../../record/column.ts'
 import { fieldNames, type RequestRecord } from '../../../record/fields.ts'
 import clickhouse from '../../../sinks/clickhouse/clickhouse.ts'
-import { columnOf } from '../../../sinks/clickhouse/tables.ts'
 import { clickhouseUrl } from '../../services/shared.ts'
 import type { SinkPlace, StoredRecord } from '../delivery.ts'
 
