@@ -42,7 +42,10 @@ export interface StampedFrame {
 }
 
 export interface Buffer extends AsyncDisposable {
-  /** Identity of the log. A new one means that the log was reset, and that no position of the old one holds any more. */
+  /**
+   * Identity of the log. A new one means that the log was reset, and that no position of the old one holds any more: every call
+   * on what was opened before, here or on a writer or reader, then throws LogResetError, and so does a read whose frames are gone.
+   */
   readonly incarnation: string
   readonly shards: readonly string[]
   /** Opens the writing end. */

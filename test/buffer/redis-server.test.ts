@@ -124,7 +124,7 @@ test('while Redis is down every call says so; when it is back the same log goes 
 
 test('an owner that cannot reach Redis for as long as its lease lasts gives the sink up', async (t) => {
   await using server = await openRedis()
-  const log = await openLog(t, { urls: [server.url], commandTimeoutMs: 500 })
+  const log = await openLog(t, { urls: [server.url], commandTimeoutMs: 1000 })
   const reader = await take(log)
   await server.stop()
   await until(() => reader.lost.aborted, { what: 'the owner to give up' })
@@ -135,7 +135,7 @@ test('an owner that cannot reach Redis for as long as its lease lasts gives the 
 
 test('calls that hang are ended, and what Redis did of them late is recognised in the repeat', async (t) => {
   await using server = await openRedis()
-  const log = await openLog(t, { urls: [server.url], commandTimeoutMs: 300 })
+  const log = await openLog(t, { urls: [server.url], commandTimeoutMs: 1000 })
   const producer = aProducer()
   await append(log, producer.frames(2))
   const reader = await take(log)
@@ -177,7 +177,7 @@ test('TLS and an ACL user lead in; a wrong password is the operator’s matter',
 test('an append and a seal count only once the wanted replicas have them', async (t) => {
   await using primary = await openRedis()
   await using replica = await openRedis({ replicaOf: primary })
-  const log = await openLog(t, { urls: [primary.url], prefix: 'p', waitReplicas: 1, waitTimeoutMs: 500 })
+  const log = await openLog(t, { urls: [primary.url], prefix: 'p', waitReplicas: 1, waitTimeoutMs: 1000 })
   const producer = aProducer()
   const early = producer.frames(2)
   await until(() => append(log, early).then(() => true), { what: 'the replica to answer' })
