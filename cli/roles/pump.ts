@@ -38,11 +38,14 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
 }
 
 /**
- * Lets the heap grow by half of what lives in it between two full collections, where V8 would let it grow fourfold on a
- * machine with much memory. Draining a backlog of 500,000 records then peaks at 270 MB in place of 440, for no more CPU.
+ * Fits the collector to a stream of records. The heap grows by half of what lives in it between two full collections, where
+ * V8 would let it grow fourfold on a machine with much memory: draining a backlog of 500,000 records then peaks at 270 MB in
+ * place of 440, for no more CPU. And a record is never allocated as long-lived: V8 would begin to once a frame has outlived
+ * a collection, and that costs the prometheus sink a third of its CPU.
  */
-function keepHeapSmall(): void {
+function tuneCollector(): void {
   setFlagsFromString('--heap-growing-percent=50')
+  setFlagsFromString('--no-allocation-site-pretenuring')
 }
 
 /** Runs the pump over sinks that are open, with its admin endpoints; `opened` stops it. Resolves to the admin address and to what rejects when it cannot go on. */
@@ -52,7 +55,7 @@ export async function openPumpRole(
   log: Log,
   opened: AsyncDisposableStack,
 ) {
-  keepHeapSmall()
+  tuneCollector()
   const registry = new Registry()
   const pump = opened.use(
     await openPump({
