@@ -5,7 +5,7 @@ import { type Declaration, filterOf, labelName, labelReader, scaleOf, valueReade
 import type { Group } from './group.ts'
 import { add, type Buckets, observe, seriesOf, toBuckets } from './histogram.ts'
 import { counterLines, histogramLines, other } from './page.ts'
-import { exemplify, type Row, type Shown } from './row.ts'
+import { detached, exemplify, type Row, type Shown } from './row.ts'
 import { SeriesTable } from './series-table.ts'
 
 /** Begins the key of everything that a declared metric saves. */
@@ -116,7 +116,7 @@ export class Declared implements Group {
       (table.hasRoom(this.#rowSeries, 1) ? this.#add(labels) : undefined) ??
       table.find(labels.map(() => other)) ??
       this.#add(labels.map(() => other))
-    this.#know(labels, row)
+    this.#know(labels.map(detached), row)
     return row
   }
 

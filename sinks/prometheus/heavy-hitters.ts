@@ -1,3 +1,5 @@
+import { detached } from './row.ts'
+
 /** 1,000,000 requests: then what was counted is halved, so that who is heavy now is not outweighed by who was last month. */
 const windowRequests = 1_000_000
 /** Before this many, nobody is heavy: shares of few requests are chance. */
@@ -32,17 +34,20 @@ export class HeavyHitters {
       counts.set(name, (counts.get(name) ?? 0) + requests)
       total += requests
     }
-    if (counts.size > this.#capacity) {
-      const ascending = Float64Array.from(counts.values()).sort()
-      const most = ascending[counts.size - 1 - this.#capacity] as number // within: there are more than the capacity
-      for (const [name, count] of counts) {
-        if (count <= most) counts.delete(name)
-        else counts.set(name, count - most)
-      }
+    const most = this.#largestToDrop(counts)
+    const half = total > windowRequests ? 2 : 1
+    const kept = new Map<string, number>()
+    for (const [name, count] of counts) {
+      if (count > most) kept.set(this.#counts.has(name) ? name : detached(name), (count - most) / half)
     }
-    if (total <= windowRequests) return new HeavyHitters(this.#capacity, total, counts)
-    for (const [name, count] of counts) counts.set(name, count / 2)
-    return new HeavyHitters(this.#capacity, total / 2, counts)
+    return new HeavyHitters(this.#capacity, total / half, kept)
+  }
+
+  /** The largest count that has no place among the others; 0 where all have one. */
+  #largestToDrop(counts: ReadonlyMap<string, number>): number {
+    if (counts.size <= this.#capacity) return 0
+    const ascending = Float64Array.from(counts.values()).sort()
+    return ascending[counts.size - 1 - this.#capacity] ?? 0
   }
 
   /** What `fromSaved` takes. */

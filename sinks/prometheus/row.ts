@@ -56,5 +56,11 @@ export function exemplify(
   const { traceId, ts, totalUs } = record
   if (!row.draftExemplars || !isTraceId.test(traceId)) return
   // What is kept of the record is copied: one that outlives its frame makes the engine take all of them for long-lived.
-  for (const [slot, value] of slots) row.draftExemplars[slot] = { traceId, value, at: (ts + totalUs) / 1e6 }
+  const kept = { traceId: detached(traceId), at: (ts + totalUs) / 1e6 }
+  for (const [slot, value] of slots) row.draftExemplars[slot] = { ...kept, value }
+}
+
+/** A copy that stands alone: a decoded text is a slice of all the text of its record, and would keep that alive. */
+export function detached(text: string): string {
+  return Buffer.from(text).toString()
 }

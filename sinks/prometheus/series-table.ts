@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr'
 import { labelText } from '../../runtime/exposition.ts'
-import type { Bundle, Row, Shown } from './row.ts'
+import { type Bundle, detached, type Row, type Shown } from './row.ts'
 import { type Layout, restoreNumbers, saveNumbers, translation, zerosFor } from './row-numbers.ts'
 
 export interface TableOptions {
@@ -81,7 +81,7 @@ export class SeriesTable {
 
   /** A new row, with a draft of zeros. */
   add(labels: readonly string[]): Row {
-    const row = this.#put(labels, this.#bundleFor(labels))
+    const row = this.#put(labels.map(detached), this.#bundleFor(labels))
     this.begin(row)
     return row
   }

@@ -6,7 +6,7 @@ import { type ExpositionFormat, familyHead } from '../../runtime/exposition.ts'
 import { entry, type Group } from './group.ts'
 import { add, type Buckets, countOf, observe, seriesOf, slotsOf } from './histogram.ts'
 import { counterLines, histogramLines, line, other } from './page.ts'
-import { exemplify, type Row, type Shown } from './row.ts'
+import { detached, exemplify, type Row, type Shown } from './row.ts'
 import { SeriesTable } from './series-table.ts'
 
 export const statusClasses: readonly StatusClass[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
@@ -172,14 +172,14 @@ export class Traffic implements Group {
     // Records come in frames, and a frame from one gateway: comparing is cheaper than looking up.
     if (gateway !== this.#lastGateway) {
       this.#lastGateway = gateway
-      this.#ofLastGateway = entry(this.#known, gateway)
+      this.#ofLastGateway = this.#known.get(gateway) ?? entry(this.#known, detached(gateway))
     }
     const methods = this.#ofLastGateway.get(api)?.get(endpoint) ?? []
     for (const known of methods) if (known.method === method) return known
     const allowed = endpoint === unmatched ? methodsOfAnybody : methodsOfRoutes
     if (!allowed.has(method) && method !== other) return this.#methodOf({ gateway, api, method: other }, endpoint)
-    const learnt: OfMethod = { method, places: [] }
-    entry(this.#ofLastGateway, api).set(endpoint, [...methods, learnt])
+    const learnt: OfMethod = { method: detached(method), places: [] }
+    entry(this.#ofLastGateway, detached(api)).set(detached(endpoint), [...methods, learnt])
     this.#knownCount++
     return learnt
   }
