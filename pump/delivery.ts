@@ -41,12 +41,21 @@ export interface DeliveryOptions {
 
 /** 1 s: how often a standby asks whether the lease is free; a dead owner's lease ends within 4 s. */
 const standbyMs = 1000
+/** 1 MiB: what is given up may be a large part of the log, and is counted a slice at a time. */
+const evictReadBytes = 1024 * 1024
+
+/** What is asked of a delivery that owns a nearly full buffer's largest backlog. */
+interface Eviction {
+  readonly bytes: number
+  readonly end: () => void
+}
 
 /** One sink × shard for as long as the pump runs: takes it, delivers, and takes it anew whenever it was lost. */
 export class Delivery {
   readonly #options: DeliveryOptions
-  #evictBytes = 0
-  #pause = new AbortController()
+  #eviction: Eviction | undefined
+  /** Ends the session that runs; undefined while none does. */
+  #pause: AbortController | undefined
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -60,17 +69,25 @@ export class Delivery {
     return this.#options.shard
   }
 
-  /** Gives up the oldest records of about `bytes` for this sink alone: the buffer is nearly full because of it. */
-  evict(bytes: number): void {
-    this.#evictBytes = bytes
+  /**
+   * Gives up the oldest records of about `bytes` for this sink alone: the buffer is nearly full because of it. Resolves once
+   * that is done, or could not be. Does nothing while another pump owns the sink × shard: it will see the same.
+   */
+  async evict(bytes: number): Promise<void> {
+    if (!this.#pause) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#eviction = { bytes, end: resolve }
     this.#pause.abort(new Error('The oldest records are given up, because the buffer is nearly full.'))
+    await promise
   }
 
   /** Runs until `stop` is aborted. Throws LogResetError when the log was reset: nobody may go on by itself. */
   async run(stop: AbortSignal): Promise<void> {
     for (let failures = 0; !stop.aborted; ) {
+      const eviction = this.#eviction
+      this.#eviction = undefined
       try {
-        await this.#own(stop)
+        await this.#own(stop, eviction?.bytes ?? 0).finally(() => eviction?.end())
         failures = 0
       } catch (error) {
         if (error instanceof LogResetError) throw error
@@ -81,7 +98,7 @@ export class Delivery {
     }
   }
 
-  async #own(stop: AbortSignal): Promise<void> {
+  async #own(stop: AbortSignal, evictBytes: number): Promise<void> {
     const { buffer, pumpSink, shard, owner, observer } = this.#options
     observer.onTurn()
     await using reader = await buffer.reader({ sink: pumpSink.name, shard, owner, startAt: pumpSink.startAt })
@@ -90,7 +107,7 @@ export class Delivery {
       await wait(standbyMs, stop)
       return
     }
-    if (this.#evictBytes > 0) return await this.#giveUpOldest(reader)
+    if (evictBytes > 0) return await this.#giveUpOldest(reader, evictBytes)
     observer.onState('running')
     pumpSink.sink.acquired?.(shard, reader.state)
     this.#pause = new AbortController()
@@ -98,27 +115,27 @@ export class Delivery {
       const session = new Session({ ...this.#options, ...pumpSink, reader })
       await session.run(AbortSignal.any([stop, this.#pause.signal]), this.#options)
     } finally {
+      this.#pause = undefined
       pumpSink.sink.released?.(shard)
     }
   }
 
   /** Evicts whole frames, and to the end of every seal that it touches, so that no sealed block is halved. */
-  async #giveUpOldest(reader: Reader): Promise<void> {
+  async #giveUpOldest(reader: Reader, evictBytes: number): Promise<void> {
     let to: Position = reader.cursor
     let records = 0
     let bytes = 0
     const throughSeals = reader.seals.at(-1)?.to ?? reader.cursor
-    while (bytes < this.#evictBytes || comparePositions(to, throughSeals) < 0) {
-      const frames = await reader.read(to, { maxBytes: this.#evictBytes })
+    while (bytes < evictBytes || comparePositions(to, throughSeals) < 0) {
+      const frames = await reader.read(to, { maxBytes: evictReadBytes })
       if (frames.length === 0) break
       for (const frame of frames) {
-        if (bytes >= this.#evictBytes && comparePositions(to, throughSeals) >= 0) break
+        if (bytes >= evictBytes && comparePositions(to, throughSeals) >= 0) break
         records += frame.count - (frame.offset === to.offset ? to.index : 0)
         bytes += frame.bytes.length
         to = endOf(frame)
       }
     }
-    this.#evictBytes = 0
     if (records === 0) return
     await reader.evict(to, records)
     const { log, pumpSink, shard, observer } = this.#options

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import { type Buffer, BufferUnavailableError, LogResetError, type ShardReport } from '../buffer/buffer.ts'
 import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
-import { wait } from '../runtime/wait.ts'
+import { orAborted, wait } from '../runtime/wait.ts'
 import { type Board, type DeliveryStatus, openBoard } from './board.ts'
 import { Delivery, type PumpSink } from './delivery.ts'
 import { FrameCache } from './frame-cache.ts'
@@ -180,7 +180,7 @@ async function tend(
     try {
       await buffer.trim()
       const reports = await buffer.inspect()
-      for (const report of reports) relieve(report, deliveries)
+      await orAborted(Promise.all(reports.map((report) => relieve(report, deliveries))), stop) // else the next look would see the same bytes again
       for (const orphan of board.orphans(reports)) {
         if (known.has(orphan)) continue
         known.add(orphan)
@@ -190,16 +190,20 @@ async function tend(
       }
     } catch (error) {
       if (error instanceof LogResetError) throw error
+      if (stop.aborted) return
       options.log('warn', 'Log could not be trimmed; it is tried again.', { error })
     }
     await wait(trimEveryMs, stop).catch(() => {})
   }
 }
 
-function relieve({ shard, bytes, maxBytes, ledgers }: ShardReport, deliveries: readonly Delivery[]): void {
+async function relieve(
+  { shard, bytes, maxBytes, ledgers }: ShardReport,
+  deliveries: readonly Delivery[],
+): Promise<void> {
   if (bytes <= maxBytes * evictAbove) return
   const holder = ledgers.reduce((most, ledger) => (ledger.backlog > most.backlog ? ledger : most))
-  deliveries
+  await deliveries
     .find((delivery) => delivery.shard === shard && delivery.sink === holder.sink)
     ?.evict(bytes - maxBytes * evictDownTo)
 }

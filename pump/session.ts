@@ -60,18 +60,18 @@ export class Session {
   }
 
   /**
-   * Runs until `stop` is aborted, and then settles what is on its way within `graceMs`. Throws FencedError when another
-   * owner has come, LogResetError when the log is not the one it was.
+   * Runs until `stop` is aborted, and then settles what is on its way within `graceMs`; what does not settle stays sealed.
+   * Throws FencedError when another owner has come, LogResetError when the log is not the one it was.
    */
   async run(stop: AbortSignal, { graceMs }: { graceMs: number }): Promise<void> {
-    const endGrace = () =>
-      this.#abort.abort(new Error('What was on its way did not settle before the grace period ended.'))
+    const graceEnded = new Error('What was on its way did not settle before the grace period ended.')
+    const endGrace = () => this.#abort.abort(graceEnded)
     const startGrace = () => AbortSignal.timeout(graceMs).addEventListener('abort', endGrace, { once: true })
     stop.addEventListener('abort', startGrace, { once: true })
     try {
       await this.#deliver(stop)
     } catch (error) {
-      if (!stop.aborted || this.#signal.aborted) throw error
+      if (!stop.aborted || (this.#signal.aborted && this.#signal.reason !== graceEnded)) throw error
       await Promise.allSettled(this.#settlements)
     } finally {
       stop.removeEventListener('abort', startGrace)

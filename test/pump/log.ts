@@ -16,7 +16,7 @@ import type { Sink } from '../../sinks/sink.ts'
 
 /** A log in a folder of the test's own. */
 export interface TestLog {
-  open(): Promise<Buffer>
+  open(options?: { maxBytes: number }): Promise<Buffer>
   /** Appends frames of these records; resolves once they are durable. */
   append(...frames: (readonly RequestRecord[])[]): Promise<void>
   /** As `append`, of frames that need not be whole. */
@@ -29,7 +29,7 @@ export function aLog(t: TestContext): TestLog {
   const producer = randomUUID()
   let seq = 0
   let made = 0
-  const open = () => openSqliteBuffer({ dir, maxBytes: 1e9 })
+  const open = ({ maxBytes } = { maxBytes: 1e9 }) => openSqliteBuffer({ dir, maxBytes })
   const appendBytes = async (bytes: Uint8Array, count: number) => {
     await using buffer = await open()
     await using writer = await buffer.writer()
@@ -92,7 +92,7 @@ export function pumpOptions(
 ): PumpOptions {
   return {
     sinks,
-    openBuffer: log.open,
+    openBuffer: () => log.open(),
     owner: 'test',
     cacheBytes: 1e6,
     inFlightBytes: 1e8,
