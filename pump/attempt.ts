@@ -1,5 +1,6 @@
 import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
+import { traced } from '../runtime/telemetry.ts'
 import { wait } from '../runtime/wait.ts'
 import { type Block, HaltError, RejectedError, RetryableError, type Sink, type Written } from '../sinks/sink.ts'
 
@@ -19,6 +20,8 @@ export interface AttemptObserver {
 }
 
 export interface AttemptOptions {
+  /** The sink's name in the config. */
+  readonly name: string
   readonly sink: Sink
   /** Whether the block turned out to hold nothing that can be decoded: then there is nothing that a backend could take. */
   readonly isEmpty: () => boolean
@@ -32,15 +35,19 @@ export interface AttemptOptions {
 /** An unknown error may be passing trouble; after this many in a row it is treated as the operator's matter. */
 const unknownAttempts = 5
 
+/** 30 s: as the longest wait of ours. A backend may ask for hours, and would then be late by hours once it is mended. */
+const longestWaitMs = 30_000
+
 /** Writes one block until the backend has it or says that records are at fault: for ever, unless the signal is aborted. */
 export async function attempt(toBlock: (again: boolean) => Block, options: AttemptOptions): Promise<Attempted> {
-  const { sink, signal, observer } = options
+  const { name, sink, signal, observer } = options
   let unknownInARow = 0
   for (let tries = 0; ; tries++) {
     const startedAt = performance.now()
     const block = toBlock(tries > 0)
     try {
-      const written = await sink.write(block, signal)
+      const facts = { 'penstock.sink': name, 'penstock.shard': block.shard, 'penstock.block': block.token }
+      const written = await traced('write block', facts, () => sink.write(block, signal))
       observer.onWrite((performance.now() - startedAt) / 1000)
       observer.onState('running')
       return { block, stored: true, written }
@@ -66,7 +73,7 @@ export async function attempt(toBlock: (again: boolean) => Block, options: Attem
 export async function halt(
   error: unknown,
   sentence: string,
-  options: Omit<AttemptOptions, 'sink' | 'isEmpty'>,
+  options: Omit<AttemptOptions, 'name' | 'sink' | 'isEmpty'>,
 ): Promise<void> {
   const { signal, log, observer, haltedRetryMs } = options
   observer.onError(error instanceof HaltError ? 'halt' : error instanceof RejectedError ? 'reject' : 'unknown')
@@ -76,7 +83,8 @@ export async function halt(
 }
 
 async function pause(error: unknown, tries: number, { signal, log, observer }: AttemptOptions): Promise<void> {
-  const afterMs = (error instanceof RetryableError ? error.afterMs : undefined) ?? backoff(tries)
+  const asked = error instanceof RetryableError ? error.afterMs : undefined
+  const afterMs = Math.min(asked ?? backoff(tries), longestWaitMs)
   const known = isKnown(error)
   observer.onError(known ? 'retry' : 'unknown')
   observer.onState('retrying', toReason(error))

@@ -4,7 +4,7 @@ import type { BlockLimits } from '../sinks/sink.ts'
 import { Draft } from './draft.ts'
 import type { Entry } from './frame-cache.ts'
 
-/** 1 MiB: a read that keeps Redis and SQLite busy for a few milliseconds only. */
+/** 1 MiB: a read that keeps Redis and SQLite busy for a few milliseconds only. Less where a block holds less: what is read ahead is held too. */
 const readBytes = 1024 * 1024
 /** 50 ms: as long as a producer gathers a frame, so looking more often finds nothing more. */
 const pollMs = 50
@@ -74,7 +74,10 @@ export class Cutter {
   }
 
   async #peek(): Promise<Frame | undefined> {
-    if (this.#ahead.length === 0) this.#ahead = [...(await this.#options.read(this.#next, { maxBytes: readBytes }))]
+    if (this.#ahead.length === 0) {
+      const maxBytes = Math.min(readBytes, this.#options.limits.maxBytes)
+      this.#ahead = [...(await this.#options.read(this.#next, { maxBytes }))]
+    }
     return this.#ahead[0]
   }
 

@@ -37,6 +37,12 @@ const everything = '{}'
 /** Up to this many rejected records are isolated whatever the block's size; beyond, more than a tenth halts the sink. */
 const isolatedFreely = 100
 
+/** How many records of a block, with the parts that it was split into, were found at fault. */
+interface Family {
+  rejected: number
+  readonly size: number
+}
+
 /** A sealed block on its way. */
 interface Sent {
   readonly seal: Seal
@@ -141,29 +147,32 @@ export class Session {
   }
 
   /** Settles a block that the backend has; otherwise isolates the records at fault by durable splits and delivers the others. */
-  async #settleOrIsolate(sent: Sent, family: { rejected: number; readonly size: number }): Promise<void> {
-    const attempted = await sent.attempted
-    if (attempted.stored) return await this.#settle(sent, attempted, [], '')
-    const { rejection } = attempted
-    const count = sent.draft.size - sent.draft.undecodable().size
-    const alone = count === 1
-    if (alone || rejection.othersStored) {
-      const indexes = alone ? [0] : (rejection.indexes ?? [])
-      const rejected = family.rejected + indexes.length
-      if (rejected > isolatedFreely && rejected > family.size / 10) {
-        await halt(rejection, 'Sink rejects more than a tenth of a block and is halted until this is mended.', {
-          ...this.#options,
-          signal: this.#signal,
-        })
-        return await this.#settleOrIsolate(this.#send(sent.seal, sent.draft, true), family)
+  async #settleOrIsolate(first: Sent, family: Family): Promise<void> {
+    for (let sent = first; ; sent = this.#send(sent.seal, sent.draft, true)) {
+      const attempted = await sent.attempted
+      if (attempted.stored) return await this.#settle(sent, attempted, [], '')
+      const { rejection } = attempted
+      const count = sent.draft.size - sent.draft.undecodable().size
+      const atFault = count === 1 ? [0] : (rejection.indexes ?? [])
+      const rejected = family.rejected + atFault.length
+      if (rejected <= isolatedFreely || rejected <= family.size / 10) {
+        if (count > 1 && !rejection.othersStored) return await this.#isolate(sent, rejection, count, family)
+        family.rejected = rejected
+        return await this.#settle(sent, attempted, atFault, rejection.message)
       }
-      family.rejected = rejected
-      return await this.#settle(sent, attempted, indexes, rejection.message)
+      await halt(rejection, 'Sink rejects more than a tenth of a block and is halted until this is mended.', {
+        ...this.#options,
+        signal: this.#signal,
+      })
     }
-    const cut = splitPoint(sent.draft, count, rejection)
-    const [left, right] = sent.draft.splitAt(cut)
-    const tokens = [left.token(this.#options.name), right.token(this.#options.name)] as const
-    const [first, second] = await this.#persist(() => this.#options.reader.split(sent.seal, right.from, tokens))
+  }
+
+  /** Makes two blocks of one, durably, before either of them is sent. */
+  async #isolate({ seal, draft }: Sent, rejection: RejectedError, count: number, family: Family): Promise<void> {
+    const { name, reader } = this.#options
+    const [left, right] = draft.splitAt(splitPoint(draft, count, rejection))
+    const tokens = [left.token(name), right.token(name)] as const
+    const [first, second] = await this.#persist(() => reader.split(seal, right.from, tokens))
     await this.#settleOrIsolate(this.#send(first, left, false), family)
     await this.#settleOrIsolate(this.#send(second, right, false), family)
   }
@@ -195,7 +204,7 @@ function toDeadLetters(draft: Draft, indexes: readonly number[], reason: string)
 
 /** Before the first record that the backend named, or behind it where it comes first; in the middle where it named none. Counted in entries. */
 function splitPoint(draft: Draft, count: number, { indexes }: RejectedError): number {
-  const named = indexes?.length ? Math.min(...indexes) : undefined
-  const record = named === undefined ? count >> 1 : named === 0 ? 1 : named
+  const named = indexes?.reduce((least, index) => Math.min(least, index), count)
+  const record = named === undefined || named === count ? count >> 1 : Math.max(named, 1)
   return Math.min(Math.max(draft.placeOf(record), 1), draft.size - 1)
 }

@@ -142,6 +142,24 @@ test('a sink that rejects nearly everything is halted and loses nothing', async 
   assert.deepEqual([ledger.delivered, ledger.deadLettered], [400, 0])
 })
 
+test('a sink that names more than a tenth of a block as bad is halted before anything is split or dead-lettered', async (t) => {
+  const log = aLog(t)
+  await log.append(records(400))
+  const backend = new Backend()
+  let columnIsMissing = true
+  const sink = sinkInto(backend, async (block) => {
+    if (columnIsMissing) throw new RejectedError('column missing', { indexes: block.records.keys().toArray() })
+    return undefined
+  })
+  const limits = { maxRecords: 400, maxBytes: 1e6, maxAgeMs: 0 }
+  const pump = await startPump(t, pumpOptions(log, [aPumpSink(sink, { limits })]))
+  await until(async () => (await pump.health()).sinks[0]?.state === 'halted', { what: 'the sink is halted' })
+  columnIsMissing = false
+  const ledger = await drained(log)
+  assert.deepEqual([ledger.delivered, ledger.deadLettered], [400, 0])
+  assert.deepEqual(backend.sent, [400])
+})
+
 test('a halted sink is named, keeps its log, and goes on by itself when mended', async (t) => {
   const log = aLog(t)
   await log.append(records(10))
