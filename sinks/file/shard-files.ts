@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, symlink, truncate, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { RequestRecord } from '../../record/fields.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { Block } from '../sink.ts'
+import { type Block, RejectedError } from '../sink.ts'
 import type { Lines } from './lines.ts'
 import { fileName, filePattern, isOfBlock, linkName, type Naming } from './name.ts'
 
@@ -87,6 +88,7 @@ export class ShardFiles implements AsyncDisposable {
       this.#written = { token: block.token, place: written }
       return written
     } catch (error) {
+      this.#written = undefined
       // Readers see whole blocks, and a full disk has its room back. Not after an abort: then the file may be another owner's.
       if (!signal.aborted) await handle.truncate(place.bytes).catch(() => {})
       throw error
@@ -167,8 +169,9 @@ export class ShardFiles implements AsyncDisposable {
     const { lines } = this.#options
     let at = from
     let text = from === 0 ? lines.head : ''
+    let index = 0
     for (const record of block.each()) {
-      text += lines.line(record)
+      text += lineOf(record, lines, index++)
       if (text.length < chunkCharacters) continue
       signal.throwIfAborted()
       at = await writeWhole(handle, text, at)
@@ -182,6 +185,14 @@ export class ShardFiles implements AsyncDisposable {
     const opened = this.#opened
     this.#opened = undefined
     await opened?.handle.close()
+  }
+}
+
+function lineOf(record: RequestRecord, lines: Lines, index: number): string {
+  try {
+    return lines.line(record)
+  } catch (cause) {
+    throw new RejectedError(`The record cannot be written as text: ${cause}`, { indexes: [index], cause })
   }
 }
 

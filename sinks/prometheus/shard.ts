@@ -1,4 +1,5 @@
-import type { Block } from '../sink.ts'
+import type { RequestRecord } from '../../record/fields.ts'
+import { type Block, RejectedError } from '../sink.ts'
 import { Consumers, type ConsumersOptions } from './consumers.ts'
 import { type Compiled, Declared } from './declared.ts'
 import type { Group } from './group.ts'
@@ -38,15 +39,14 @@ export class Shard {
     this.#obsolete = [...state.keys()].filter((key) => !understood.has(key))
   }
 
-  /** Counts a block, without showing it. What makes it durable; the same again for the same block. */
+  /** Counts a block, without showing it. What makes it durable; the same again for the same block. Throws RejectedError for a record that cannot be counted. */
   write(block: Block): Map<string, Uint8Array> {
     if (this.#onItsWay !== undefined) this.#discard()
     this.#onItsWay = block.token
     const state = new Map(this.#obsolete.map((key) => [key, gone]))
     for (const { table } of this.#groups) table.open(block.appendedAtMs)
-    for (const record of block.each()) {
-      for (const group of this.#groups) group.add(record)
-    }
+    let index = 0
+    for (const record of block.each()) this.#count(record, index++)
     for (const group of this.#groups) {
       group.table.seal(state)
       group.seal?.(state)
@@ -66,7 +66,17 @@ export class Shard {
     this.#onItsWay = undefined
   }
 
+  #count(record: RequestRecord, index: number): void {
+    try {
+      for (const group of this.#groups) group.add(record)
+    } catch (cause) {
+      this.#discard()
+      throw new RejectedError(`The record cannot be counted: ${cause}`, { indexes: [index], cause })
+    }
+  }
+
   #discard(): void {
+    this.#onItsWay = undefined
     for (const group of this.#groups) {
       group.table.discard()
       group.discard?.()

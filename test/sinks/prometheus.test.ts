@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { isFailed, outcomes, statusClass } from '../../record/outcome.ts'
 import { aRecord } from '../../record/sample.ts'
 import { classOf, statusClasses } from '../../sinks/prometheus/traffic.ts'
+import { RejectedError } from '../../sinks/sink.ts'
 import { sinkContract } from './contract.ts'
 import { aBlock } from './delivery.ts'
 import { samples } from './exposition.ts'
@@ -100,6 +101,23 @@ test('a block of which nothing could be decoded changes nothing', async (t) => {
   const before = sink.page()
   await sink.deliver([])
   assert.equal(sink.page(), before)
+})
+
+test('a record that cannot be counted is named, and nothing of its block is counted', async (t) => {
+  const sink = await openPrometheusSink(t)
+  await sink.deliver([aRecord()])
+  const before = sink.page()
+  const poison = { ...aRecord(), bytesIn: (2n ** 60n) as unknown as number } // as a foreign writer's frame decodes
+  const block = sink.next([aRecord(), poison])
+  await assert.rejects(sink.write(block), (error) => {
+    assert.ok(error instanceof RejectedError)
+    assert.deepEqual(error.indexes, [1])
+    return true
+  })
+  sink.sink.settled?.(block)
+  assert.equal(sink.page(), before)
+  await sink.deliver([aRecord()])
+  assert.equal(sink.total('penstock_requests_total'), 2)
 })
 
 test('only what is settled is shown', async (t) => {
