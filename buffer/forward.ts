@@ -31,7 +31,10 @@ export interface Forwarder extends AsyncDisposable {
   readonly tally: Readonly<ForwardTally>
   /** There is something new. Without it, it is found a poll later. */
   wake(): void
-  /** Forwards what is there and ends; gives up at once where the shared log cannot be reached, or at the signal: what is left stays in the spool. */
+  /**
+   * Forwards what is there and ends; gives up at once where the shared log cannot be reached, or at the signal: what is left stays
+   * in the spool. The lease of a process that was killed is waited for.
+   */
   finish(signal: AbortSignal): Promise<void>
 }
 
@@ -139,8 +142,7 @@ class LoopForwarder implements Forwarder {
     for (;;) {
       const reader = await local.reader({ sink: forwardReader, shard, owner, startAt: 'oldest' })
       if (reader) return reader
-      if (this.#finish.signal.aborted) throw new FencedError('Another process of this data folder forwards.')
-      await this.#wait(leaseMs)
+      await wait(leaseMs, this.#stop.signal)
     }
   }
 

@@ -37,10 +37,11 @@ function openRemote(): Promise<Buffer> {
 }
 
 async function report(): Promise<void> {
-  const [shard] = await buffer.inspect().catch(() => []) // whoever appends says what is wrong
-  const backlog = shard?.ledgers.find(({ sink }) => sink === forwardReader)?.backlog ?? 0
+  const [shard] = await buffer.inspect().catch(() => [])
+  if (!shard) return // the last report stands; whoever appends says what is wrong
+  const backlog = shard.ledgers.find(({ sink }) => sink === forwardReader)?.backlog ?? 0
   const tally = forwarder?.tally ?? { forwarded: 0, skipped: 0 }
-  port.post({ kind: 'report', report: { ...tally, spoolBytes: shard?.bytes ?? 0, spoolBacklog: backlog } })
+  port.post({ kind: 'report', report: { ...tally, spoolBytes: shard.bytes, spoolBacklog: backlog } })
 }
 
 async function close(forwardMs: number): Promise<void> {
@@ -54,6 +55,7 @@ async function close(forwardMs: number): Promise<void> {
 }
 
 const reporting = setInterval(() => void report(), reportMs)
+await report() // what earlier boots left is known from the start
 port.post({ kind: 'ready', producer })
 port.listen((message) => {
   if (message.kind === 'append') spool.take(message.frames)

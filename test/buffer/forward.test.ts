@@ -169,3 +169,24 @@ test('a forwarder that is told to finish gives up where the shared log cannot be
   await forwarder.finish(AbortSignal.timeout(60_000))
   assert.equal((await forwardLedger(local))?.backlog, 1)
 })
+
+test('a forwarder that is told to finish waits for the lease of one that was killed', async (t) => {
+  await using setup = await openForwarding(t)
+  const { local, remote, start } = setup
+  await append(local, aBoot().frame('/a'))
+  const killed = await local.reader({ sink: forwardReader, shard: '0', owner: 'killed', startAt: 'oldest' })
+  const forwarder = start()
+  const finished = forwarder.finish(soon())
+  await killed?.[Symbol.asyncDispose]() // its lease ends
+  await finished
+  assert.deepEqual(await pathsIn(remote), ['/a'])
+})
+
+test('a forwarder that is told to finish gives up at the signal where another one forwards', async (t) => {
+  await using setup = await openForwarding(t)
+  const { local, start } = setup
+  await append(local, aBoot().frame('/a'))
+  await using _other = await local.reader({ sink: forwardReader, shard: '0', owner: 'other', startAt: 'oldest' })
+  await start().finish(AbortSignal.timeout(50))
+  assert.equal((await forwardLedger(local))?.backlog, 1)
+})
