@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
+import { execFile } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { trace } from '@opentelemetry/api'
 import type { Log } from '../../runtime/log.ts'
 import { openTelemetry, traced } from '../../runtime/telemetry.ts'
@@ -21,15 +22,17 @@ function openLines(): { readonly lines: unknown[][]; readonly log: Log } {
 }
 
 test('without the standard’s variables nothing is loaded, and work is done all the same', async () => {
-  const { lines, log } = openLines()
-  await using _telemetry = await openTelemetry({ serviceName: 'penstock', log })
-  assert.equal(await traced('work', {}, async () => 7), 7)
-  const loaded = Object.keys(createRequire(import.meta.url).cache)
-  assert.deepEqual(
-    loaded.filter((file) => file.includes('sdk-node')),
-    [],
-  )
-  assert.deepEqual(lines, [])
+  // a process of its own: in this one another test may have loaded it already
+  const script = `
+    import { createRequire } from 'node:module'
+    import { openTelemetry, traced } from ${JSON.stringify(new URL('../../runtime/telemetry.ts', import.meta.url).href)}
+    const lines = []
+    await using telemetry = await openTelemetry({ serviceName: 'penstock', log: (...line) => lines.push(line) })
+    const answer = await traced('work', {}, async () => 7)
+    const loaded = Object.keys(createRequire(${JSON.stringify(import.meta.url)}).cache).filter((file) => file.includes('sdk-node'))
+    process.stdout.write(JSON.stringify({ answer, loaded, lines }))`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+  assert.deepEqual(JSON.parse(stdout), { answer: 7, loaded: [], lines: [] })
 })
 
 test('spans of this process arrive at the endpoint that the standard’s variables name', async (t) => {
