@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { attempt } from '../../pump/attempt.ts'
-import { noLog } from '../../runtime/log.ts'
+import type { Log } from '../../runtime/log.ts'
 import { type Block, RetryableError, type Sink } from '../../sinks/sink.ts'
 
 const block: Block = {
@@ -10,24 +10,25 @@ const block: Block = {
   each: () => [],
 }
 
-/** Attempts a block with a sink that does as it is told, under a clock that the test moves. */
-function attempting(t: TestContext, write: Sink['write']) {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { promise: waiting, resolve: onError } = Promise.withResolvers<void>()
-  const observer = { onState() {}, onError: () => onError(), onWrite() {} }
-  const sink: Sink = { write, async [Symbol.asyncDispose]() {} }
-  const { signal } = new AbortController()
-  const options = { name: 'sink', sink, isEmpty: () => false, signal, haltedRetryMs: 1, log: noLog, observer }
-  return { waiting, attempted: attempt(() => block, options) }
-}
-
-test('a backend that asks for hours is asked again after half a minute', async (t) => {
-  let writes = 0
-  const { waiting, attempted } = attempting(t, async () => {
-    if (++writes === 1) throw new RetryableError('busy', { afterMs: 3 * 3_600_000 })
-    return undefined
-  })
-  await waiting
-  t.mock.timers.tick(30_000)
-  assert.equal((await attempted).stored, true)
+test('a backend that asks for hours is asked again after half a minute', async () => {
+  const stop = new AbortController()
+  const waits: unknown[] = []
+  const log: Log = (_level, _sentence, fields) => {
+    waits.push(fields?.afterMs)
+    stop.abort(new Error('The test has seen enough.'))
+  }
+  const sink: Sink = {
+    async write() {
+      throw new RetryableError('busy', { afterMs: 3 * 3_600_000 })
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+  const observer = { onState() {}, onError() {}, onWrite() {} }
+  const { signal } = stop
+  const options = { name: 'sink', sink, isEmpty: () => false, signal, haltedRetryMs: 1, log, observer }
+  await assert.rejects(
+    attempt(() => block, options),
+    /seen enough/,
+  )
+  assert.deepEqual(waits, [30_000])
 })
