@@ -31,11 +31,12 @@ function plausible(n: number, atMs: number): RequestRecord {
   const endpoint = Math.floor(spread(800, 1) * (spread(100, 2) / 100)) // some endpoints are called far more than others
   const method = methods[endpoint % methods.length] ?? 'GET'
   const route = `/v1/resource-${endpoint}/{id}`
-  const consumer = `consumer-${Math.floor(spread(200, 3) * (spread(100, 4) / 100))}`
+  const owner = Math.floor(spread(200, 3) * (spread(100, 4) / 100))
+  const consumer = `consumer-${owner}`
   const status = statuses[spread(statuses.length, 5)] ?? 200
   return aRecord({
     ts: Math.round(atMs * 1000),
-    gateway: `gw-${spread(2, 6)}`,
+    gateway: `gw-${Math.floor(n / perFrame) % 2}`, // a frame has one producer
     api: `api-${endpoint % 20}`,
     method,
     route,
@@ -43,7 +44,7 @@ function plausible(n: number, atMs: number): RequestRecord {
     status,
     ...(status === 429 ? { outcome: 'rate_limited' as const } : {}),
     consumer,
-    team: `team-${spread(30, 8)}`,
+    team: `team-${owner % 30}`,
     keyId: `key-${consumer}`,
     totalUs: 800 + spread(60_000, 9) * (spread(10, 10) + 1),
     bytesOut: spread(20_000, 11),
