@@ -175,8 +175,15 @@ test('a forwarder that is told to finish waits for the lease of one that was kil
   const { local, remote, start } = setup
   await append(local, aBoot().frame('/a'))
   const killed = await local.reader({ sink: forwardReader, shard: '0', owner: 'killed', startAt: 'oldest' })
-  const forwarder = start()
+  let looks = 0
+  const reader: typeof local.reader = (options) => {
+    looks++
+    return local.reader(options)
+  }
+  const forwarder = start({ local: Object.assign(Object.create(local), { reader }) })
+  await until(() => looks > 0)
   const finished = forwarder.finish(soon())
+  await until(() => looks > 1)
   await killed?.[Symbol.asyncDispose]() // its lease ends
   await finished
   assert.deepEqual(await pathsIn(remote), ['/a'])
