@@ -33,13 +33,8 @@ export const demoCommand: Command = {
     writeFileSync(file, toDemoConfig({ dataDir, upstream: upstream.url, port }))
     const config = loadConfig(file, { env: terminal.env })
     const keys = await freshKeys(keysFile(dataDir))
-    const {
-      gateway = [],
-      gatewayAdmin,
-      pumpAdmin,
-      console,
-      failed,
-    } = await openRoles({ config, file, roles: config.roles, log, terminal }, opened)
+    const { addresses, failed } = await openRoles({ config, file, roles: config.roles, log, terminal }, opened)
+    const { gateway = [], gatewayAdmin, pumpAdmin, console } = addresses
     const [gatewayUrl = ''] = gateway
     const traffic = new AbortController()
     const calling = callSteadily(gatewayUrl, keys, traffic.signal)

@@ -4,6 +4,7 @@ import { type Config, loadConfig, type Role, roles } from '../config/config.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { type Log, openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
+import { openTelemetry } from '../runtime/telemetry.ts'
 import { type Command, exitCodes, type Terminal, textOf, UsageError } from './command.ts'
 import { defaultConfigFile } from './files.ts'
 import { openConsoleRole } from './roles/console.ts'
@@ -20,14 +21,19 @@ export interface RunOptions {
   readonly file: string
   readonly roles: readonly Role[]
   readonly log: Log
-  readonly terminal: Pick<Terminal, 'env'>
+  readonly terminal: Pick<Terminal, 'env' | 'interrupted'>
+}
+
+export interface OpenedRoles {
+  readonly addresses: Addresses
+  /** Rejects when a role cannot go on. */
+  readonly failed: Promise<never>
+  /** Takes over what can change while requests run: the gateway's part. Absent where no gateway runs here. */
+  readonly reload?: (next: Config) => Promise<void> | void
 }
 
 /** Starts the roles: the gateway in this process, and beside it pump and console in a child, so that neither touches a request. `opened` stops them. */
-export async function openRoles(
-  options: RunOptions,
-  opened: AsyncDisposableStack,
-): Promise<Addresses & { failed: Promise<never> }> {
+export async function openRoles(options: RunOptions, opened: AsyncDisposableStack): Promise<OpenedRoles> {
   const { config, file, log } = options
   const others = options.roles.filter((role) => role !== 'gateway')
   if (!options.roles.includes('gateway')) return await openOthers(options, opened)
@@ -37,32 +43,41 @@ export async function openRoles(
       args: ['start', '--config', file, '--roles', others.join(',')],
       log,
       graceMs: config.pump.graceMs + childGraceMs,
+      interrupted: options.terminal.interrupted,
     })
     opened.use(child)
     addresses = child.addresses
   }
-  const gateway = await openGatewayRole(config, log, opened)
-  reloadOnHangup(options, gateway.reload, opened)
-  return { ...addresses, gateway: gateway.urls, gatewayAdmin: gateway.adminUrl, failed: new Promise<never>(() => {}) }
+  const { urls, adminUrl, reload } = await openGatewayRole(config, log, opened)
+  return {
+    addresses: { ...addresses, gateway: urls, gatewayAdmin: adminUrl },
+    failed: new Promise<never>(() => {}),
+    reload,
+  }
 }
 
-async function openOthers({ config, roles: wanted, log }: RunOptions, opened: AsyncDisposableStack) {
+async function openOthers(
+  { config, roles: wanted, log }: RunOptions,
+  opened: AsyncDisposableStack,
+): Promise<OpenedRoles> {
   const sinks = wanted.includes('pump') ? await openSinks(config, log, opened) : []
   const pump = wanted.includes('pump') ? await openPumpRole(config, sinks, log, opened) : undefined
   const page = wanted.includes('console') ? await openConsoleRole(config, sinks, log, opened) : undefined
   return {
-    ...(pump ? { pumpAdmin: pump.url } : {}),
-    ...(page ? { console: page.url } : {}),
+    addresses: { ...(pump ? { pumpAdmin: pump.url } : {}), ...(page ? { console: page.url } : {}) },
     failed: pump?.failed ?? new Promise<never>(() => {}),
   }
 }
 
+/** Reads the configuration again at SIGHUP; a broken one changes nothing. */
 function reloadOnHangup(
   { file, log, terminal }: RunOptions,
-  reload: (next: Config) => Promise<void> | void,
+  { reload }: OpenedRoles,
   opened: AsyncDisposableStack,
 ): void {
   const onHangup = async () => {
+    if (!reload)
+      return log('info', 'Only a gateway takes a changed configuration while it runs; restart the other roles.')
     try {
       await reload(loadConfig(file, { env: terminal.env }))
     } catch (error) {
@@ -75,9 +90,9 @@ function reloadOnHangup(
 
 /** Resolves when a person, the system or the parent process wants this one to end. */
 export async function interrupted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
+  if (signal.aborted || process.connected === false) return
   const ends = [once(signal, 'abort')]
-  if (process.send) ends.push(once(process, 'disconnect')) // the parent is gone, however it died
+  if (process.connected) ends.push(once(process, 'disconnect')) // the parent is gone, however it died
   await Promise.race(ends)
 }
 
@@ -100,10 +115,16 @@ export const startCommand: Command = {
     const wanted = toRoles(textOf(values, 'roles')) ?? config.roles
     const log = openLog({ level: config.log.level, bindings: { roles: wanted.join(',') } })
     await using opened = new AsyncDisposableStack()
-    opened.defer(() => process.disconnect?.()) // an open channel to the parent would keep this process alive
-    const { failed, ...addresses } = await openRoles({ config, file, roles: wanted, log, terminal }, opened)
+    opened.defer(() => {
+      if (process.connected) process.disconnect?.() // an open channel to the parent would keep this process alive
+    })
+    opened.use(await openTelemetry({ serviceName: 'penstock', log }))
+    const options = { config, file, roles: wanted, log, terminal }
+    const running = await openRoles(options, opened)
+    const { addresses, failed } = running
+    reloadOnHangup(options, running, opened)
     log('info', 'Penstock is at work.', { ...addresses })
-    process.send?.(addresses)
+    process.send?.(addresses, () => {}) // a parent that is gone is seen next
     await Promise.race([interrupted(terminal.interrupted), failed])
     log('info', 'Penstock stops.', {})
     return exitCodes.ok

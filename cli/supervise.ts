@@ -20,6 +20,8 @@ export interface SuperviseOptions {
   readonly log: Log
   /** How long the process may take to end by itself, milliseconds. */
   readonly graceMs: number
+  /** Aborted when this process is told to end: the other one may have been told too, and is not started again. */
+  readonly interrupted: AbortSignal
 }
 
 export interface Supervised extends AsyncDisposable {
@@ -30,28 +32,35 @@ const main = new URL('./penstock.ts', import.meta.url)
 /** 30 s: a process that lived for so long did not die of its start. */
 const settledMs = 30_000
 
+interface Child {
+  readonly process: ChildProcess
+  /** Resolves when it has ended, or could not even be started. */
+  readonly ended: Promise<void>
+}
+
 /**
  * Runs another process of ours beside this one, and starts it again whenever it dies: resolves once it is at work.
- * Throws ConfigError where its first start ends because of the configuration.
+ * Throws ConfigError where its first start ends because of the configuration, the interruption's reason where that came first.
  */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
   const closing = new AbortController()
+  const unwanted = AbortSignal.any([closing.signal, options.interrupted])
   let child = start(options)
-  const addresses = await ready(child)
+  const addresses = await ready(child, options)
   const running = (async () => {
     for (let deaths = 0; ; deaths++) {
       const startedAtMs = Date.now()
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      if (closing.signal.aborted) return
+      await child.ended
+      if (unwanted.aborted) return
       if (Date.now() - startedAtMs > settledMs) deaths = 0
       const afterMs = backoff(deaths)
       options.log('error', 'A process of ours died; it is started again.', {
-        code: child.exitCode,
-        signal: child.signalCode,
+        code: child.process.exitCode,
+        signal: child.process.signalCode,
         afterMs,
       })
-      await wait(afterMs, closing.signal).catch(() => {}) // closing is seen next
-      if (closing.signal.aborted) return
+      await wait(afterMs, unwanted).catch(() => {}) // seen next
+      if (unwanted.aborted) return
       child = start(options)
     }
   })()
@@ -59,25 +68,31 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
     addresses,
     async [Symbol.asyncDispose]() {
       closing.abort()
-      if (child.exitCode === null && child.signalCode === null) {
-        const killed = setTimeout(() => child.kill('SIGKILL'), options.graceMs)
-        child.kill('SIGTERM')
-        await once(child, 'exit')
-        clearTimeout(killed)
-      }
+      const killed = setTimeout(() => child.process.kill('SIGKILL'), options.graceMs)
+      child.process.kill('SIGTERM')
+      await child.ended
+      clearTimeout(killed)
       await running
     },
   }
 }
 
-function start({ args }: SuperviseOptions): ChildProcess {
-  return fork(main, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+function start({ args, log }: SuperviseOptions): Child {
+  const process = fork(main, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  process.once('exit', () => resolve())
+  process.on('error', (error) => {
+    log('error', 'A process of ours cannot be started or reached.', { error })
+    if (process.pid === undefined) resolve()
+  })
+  return { process, ended }
 }
 
-async function ready(child: ChildProcess): Promise<Addresses> {
-  const [outcome] = await Promise.race([once(child, 'message'), once(child, 'exit')])
-  if (typeof outcome === 'object' && outcome !== null) return outcome as Addresses // the only message that a process of ours sends
-  if (outcome === exitCodes.config)
+async function ready({ process, ended }: Child, { interrupted }: SuperviseOptions): Promise<Addresses> {
+  const [message] = await Promise.race([once(process, 'message'), ended.then(() => [])])
+  if (typeof message === 'object' && message !== null) return message as Addresses // the only message that a process of ours sends
+  interrupted.throwIfAborted()
+  if (process.exitCode === exitCodes.config)
     throw new ConfigError('The pump and the console did not start; the reason stands above.')
-  throw new Error(`The pump and the console ended at their start, with exit code ${outcome}.`)
+  throw new Error(`The pump and the console ended at their start, with exit code ${process.exitCode}.`)
 }

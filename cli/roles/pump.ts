@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { Registry } from 'prom-client'
@@ -68,7 +69,7 @@ export async function openPumpRole(
         startAt,
       })),
       openBuffer: () => openBuffer(config, log),
-      owner: `${hostname()}/${process.pid}`,
+      owner: `${hostname()}/${process.pid}/${randomUUID()}`, // containers may share a name and all be process 1
       registry,
       log,
     }),
