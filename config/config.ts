@@ -7,7 +7,7 @@ import { listenType } from '../runtime/listen.ts'
 import { sinks } from '../sinks/index.ts'
 import { consoleOptions } from '../usage/options.ts'
 import { type JsonSchema, toConfigError, toFaults } from './faults.ts'
-import { type Fault, readSource, type SourceOptions } from './source.ts'
+import { type Fault, readSource, type Source, type SourceOptions } from './source.ts'
 
 export const roles = ['gateway', 'pump', 'console'] as const
 export type Role = (typeof roles)[number]
@@ -90,11 +90,29 @@ export function toJsonSchema(): JsonSchema {
 /** Reads, fills in and validates a configuration file. Throws ConfigError with every fault, its line and what was probably meant. */
 export function loadConfig(file: string, options: SourceOptions = {}): Config {
   const source = readSource(file, options)
-  const result = configType.safeParse(source.value)
+  const result = parseGuessing(source)
   const faults: Fault[] = [
     ...source.faults,
     ...(result.success ? [] : toFaults(result.error, toJsonSchema(), source.value)),
   ]
   if (faults.length > 0 || !result.success) throw toConfigError(source, faults) satisfies ConfigError
   return result.data
+}
+
+/** Where a guessed number or truth value should be text, such as a password of digits, the text is put in its place. */
+function parseGuessing({ value, guessed }: Source) {
+  const result = configType.safeParse(value)
+  if (result.success) return result
+  const wantsText = (path: Fault['path']) =>
+    result.error.issues.some(
+      (issue) => issue.code === 'invalid_type' && issue.expected === 'string' && String(issue.path) === String(path),
+    )
+  const wrong = guessed.filter(({ path }) => wantsText(path))
+  if (wrong.length === 0) return result
+  for (const { path, text } of wrong) {
+    let parent = value as Record<string | number, unknown> // the path leads through objects and lists
+    for (const key of path.slice(0, -1)) parent = parent[key] as typeof parent // as above
+    parent[path.at(-1) ?? ''] = text
+  }
+  return configType.safeParse(value)
 }

@@ -14,6 +14,8 @@ export interface Source {
   readonly file: string
   readonly text: string
   readonly value: unknown
+  /** Values that came from a variable alone and look like a number or a truth value: where they stand, and their text. */
+  readonly guessed: readonly { readonly path: Fault['path']; readonly text: string }[]
   /** Variables and secret files that could not be had. */
   readonly faults: readonly Fault[]
 }
@@ -27,9 +29,10 @@ export interface SourceOptions {
 export function readSource(file: string, options: SourceOptions = {}): Source {
   const readFile = options.readFile ?? ((path: string) => readFileSync(path, 'utf8'))
   const text = readText(file, readFile)
-  const faults: Fault[] = []
-  const value = fill(parse(text, file), [], { env: options.env ?? process.env, readFile, faults })
-  return { file, text, value, faults }
+  const filling: Filling = { env: options.env ?? process.env, readFile, faults: [], guessed: [] }
+  const value = fill(parse(text, file), [], filling)
+  const { faults, guessed } = filling
+  return { file, text, value, guessed, faults }
 }
 
 function readText(file: string, readFile: (path: string) => string): string {
@@ -61,9 +64,10 @@ interface Filling {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile: (path: string) => string
   readonly faults: Fault[]
+  readonly guessed: { path: Fault['path']; text: string }[]
 }
 
-/** Strings with `${…}` filled in; a string that is one variable alone becomes what YAML would make of its value, so that numbers stay numbers. */
+/** Strings with `${…}` filled in; a string that is one variable alone becomes the number or truth value that it spells, as a guess. */
 function fill(value: unknown, path: (string | number)[], filling: Filling): unknown {
   if (typeof value === 'string') return value.includes('${') ? fillText(value, path, filling) : value
   if (Array.isArray(value)) return value.map((item, i) => fill(item, [...path, i], filling))
@@ -75,7 +79,7 @@ function fill(value: unknown, path: (string | number)[], filling: Filling): unkn
 
 const variable = /\$\$\{|\$\{(?:file:(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^}]*))?)\}/g
 
-function fillText(text: string, path: (string | number)[], { env, readFile, faults }: Filling): unknown {
+function fillText(text: string, path: (string | number)[], { env, readFile, faults, guessed }: Filling): unknown {
   const filled = text.replaceAll(variable, (whole, file?: string, name?: string, fallback?: string) => {
     if (whole === '$${') return '${'
     if (file !== undefined) {
@@ -95,7 +99,9 @@ function fillText(text: string, path: (string | number)[], { env, readFile, faul
     return found ?? ''
   })
   const alone = text.startsWith('${') && text.indexOf('}') === text.length - 1 && !text.startsWith('${file:')
-  return alone && /^(?:\d+|true|false)$/.test(filled) ? JSON.parse(filled) : filled
+  if (!alone || !/^(?:0|[1-9]\d{0,14}|true|false)$/.test(filled)) return filled
+  guessed.push({ path, text: filled })
+  return JSON.parse(filled)
 }
 
 function reasonOf(error: unknown): string {

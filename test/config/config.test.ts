@@ -85,6 +85,15 @@ gateway: { name: "gw-\${ZONE:-eu}", region: "$\${literal}" }`,
   assert.deepEqual([config.gateway.name, config.gateway.region], ['gw-eu', `${'$'}{literal}`])
 })
 
+test('a variable of digits is text where text is wanted, also with leading zeros', (t) => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax under test
+  const file = aFile(t, 'console: { token: "${TOKEN}", port: "${PORT}" }\ngateway: { name: "${NAME}" }\n')
+  const config = loadConfig(file, { env: { TOKEN: '1234567890123456', PORT: '9000', NAME: '007' } })
+  assert.deepEqual([config.console.token, config.console.port, config.gateway.name], ['1234567890123456', 9000, '007'])
+  const other = loadConfig(file, { env: { TOKEN: 'sixteen-letters-long', PORT: '9000', NAME: '42' } })
+  assert.equal(other.gateway.name, '42')
+})
+
 test('a variable that is not set and a secret that is not there say so, and show no value', (t) => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax under test
   const faults = faultsOf(aFile(t, 'gateway:\n  name: "${NAME}"\nconsole:\n  token: "${file:/nowhere/token}"\n'))
