@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/config.ts'
+import { checkRoles, loadConfig } from '../config/config.ts'
 import { type Command, exitCodes, UsageError } from './command.ts'
 
 export const checkCommand: Command = {
@@ -9,6 +9,7 @@ export const checkCommand: Command = {
   async run(_values, [file], { out, env }) {
     if (file === undefined) throw new UsageError('Say which file: penstock check FILE')
     const config = loadConfig(file, { env })
+    checkRoles(config, config.roles)
     out(
       `${file} is right: ${config.gateway.apis.length} of gateway.apis, sinks ${Object.keys(config.sinks).join(', ')}, buffer ${config.buffer.type}.\n`,
     )

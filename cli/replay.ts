@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { Pool } from 'undici'
 import { wait } from '../runtime/wait.ts'
 import { type AccessLogEntry, parseAccessLog, readLines } from '../sources/access-log.ts'
@@ -100,8 +101,11 @@ export const replayCommand: Command = {
     if (kind !== 'access-log' || file === undefined)
       throw new UsageError('Say what to replay: penstock replay access-log FILE --target URL')
     const target = textOf(values, 'target')
-    if (target === undefined || !URL.canParse(target))
-      throw new UsageError('--target takes the address of a gateway, such as http://127.0.0.1:8080.')
+    if (target === undefined || URL.parse(target)?.pathname !== '/')
+      throw new UsageError('--target takes the address of a gateway without a path, such as http://127.0.0.1:8080.')
+    if (!existsSync(file)) throw new UsageError(`There is no file ${file}.`)
+    const concurrency = toPositive('concurrency', textOf(values, 'concurrency') ?? '')
+    if (!Number.isInteger(concurrency)) throw new UsageError('--concurrency takes a whole number.')
     const speed = textOf(values, 'speed')
     const key = textOf(values, 'key')
     const badLines: number[] = []
@@ -109,7 +113,7 @@ export const replayCommand: Command = {
       readAccessLog(file, (number) => badLines.push(number)),
       {
         target,
-        concurrency: toPositive('concurrency', textOf(values, 'concurrency') ?? '32'),
+        concurrency,
         signal: interrupted,
         ...(speed === undefined ? {} : { speed: toPositive('speed', speed) }),
         ...(key === undefined ? {} : { key }),

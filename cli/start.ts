@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { type Config, loadConfig, type Role, roles } from '../config/config.ts'
+import { type Config, checkRoles, loadConfig, type Role, roles } from '../config/config.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { type Log, openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
@@ -113,6 +113,7 @@ export const startCommand: Command = {
     }
     const config = loadConfig(file, { env: terminal.env })
     const wanted = toRoles(textOf(values, 'roles')) ?? config.roles
+    checkRoles(config, wanted)
     const log = openLog({ level: config.log.level, bindings: { roles: wanted.join(',') } })
     await using opened = new AsyncDisposableStack()
     opened.defer(() => {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { buffers } from '../buffer/index.ts'
 import { gatewayOptions } from '../gateway/options.ts'
 import { deliveryOptions, pumpOptions } from '../pump/options.ts'
-import type { ConfigError } from '../runtime/check.ts'
+import { ConfigError } from '../runtime/check.ts'
 import { listenType } from '../runtime/listen.ts'
 import { sinks } from '../sinks/index.ts'
 import { consoleOptions } from '../usage/options.ts'
@@ -21,6 +21,9 @@ const sinkTypes = Object.entries(sinks).map(([type, { summary, options }]) =>
 const bufferTypes = Object.entries(buffers).map(([type, { summary, options }]) =>
   options.safeExtend({ type: z.literal(type).describe(summary) }).meta({ title: type, description: summary }),
 )
+
+/** Two of these would share what there is once: the names on /metrics, the store behind the console. */
+const onceOnly = ['prometheus', 'store']
 
 type OneOf<T> = readonly [T, ...T[]]
 
@@ -75,6 +78,17 @@ export const configType = z.strictObject({
         ),
       z.discriminatedUnion('type', sinkTypes as unknown as OneOf<(typeof sinkTypes)[number]>), // the table of sinks is not empty
     )
+    .superRefine((named, context) => {
+      for (const type of onceOnly) {
+        const [first, ...others] = Object.keys(named).filter((name) => named[name]?.type === type)
+        for (const name of others)
+          context.addIssue({
+            code: 'custom',
+            path: [name],
+            message: `there is a sink of type ${type} already, "${first}"; one process can run one of them`,
+          })
+      }
+    })
     .prefault({ prometheus: { type: 'prometheus' }, store: { type: 'store' } })
     .describe('Where records go, by a name of your choice'),
   console: consoleOptions.prefault({}).describe('Where the usage page and the usage API are served'),
@@ -97,6 +111,15 @@ export function loadConfig(file: string, options: SourceOptions = {}): Config {
   ]
   if (faults.length > 0 || !result.success) throw toConfigError(source, faults) satisfies ConfigError
   return result.data
+}
+
+/** Throws ConfigError where one process cannot run these roles: the console shows what the store of its own process holds. */
+export function checkRoles({ sinks }: Config, wanted: readonly Role[]): void {
+  if (!wanted.includes('console')) return
+  if (wanted.includes('pump') && Object.values(sinks).some(({ type }) => type === 'store')) return
+  throw new ConfigError(
+    'The console shows what the store holds: run the roles pump and console together, with a sink of type store, or leave the role console out.',
+  )
 }
 
 /** Where a guessed number or truth value should be text, such as a password of digits, the text is put in its place. */

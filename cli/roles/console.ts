@@ -1,6 +1,5 @@
 import type { Config } from '../../config/config.ts'
 import { assets } from '../../console/assets.ts'
-import { ConfigError } from '../../runtime/check.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { StoreSink } from '../../sinks/store/store.ts'
 import { type Console, openConsole } from '../../usage/console.ts'
@@ -14,11 +13,7 @@ export async function openConsoleRole(
   opened: AsyncDisposableStack,
 ): Promise<Console> {
   const found = sinks.find(({ type }) => type === 'store')
-  if (!found) {
-    throw new ConfigError(
-      'The console shows what the store holds: run the roles pump and console in one process, with a sink of type store, or leave the role console out.',
-    )
-  }
+  if (!found) throw new Error('A console was started without a store: checkRoles comes first.')
   const { store } = found.sink as StoreSink // what the definition of the store opens
   return opened.use(await openConsole({ ...config.console, store, assets, log }))
 }

@@ -66,6 +66,32 @@ test('check names the faults of a file and exits with 78, and says when there is
   assert.equal(right.code, 0)
 })
 
+test('check and start refuse a console that has no store beside it', async (t) => {
+  const file = aConfig(t, 'sinks: { lines: { type: file } }\n')
+  for (const args of [
+    ['check', file],
+    ['start', '--config', file],
+    ['start', '--config', aConfig(t, ''), '--roles', 'console'],
+  ]) {
+    const { code, errors } = await run(...args)
+    assert.equal(code, 78)
+    assert.match(errors, /leave the role console out/)
+  }
+})
+
+test('replay says what is wrong with its arguments', async () => {
+  const wrong = [
+    ['/nowhere/access.log', '--target', 'http://127.0.0.1:1'],
+    [import.meta.filename, '--target', 'http://127.0.0.1:1/base'],
+    [import.meta.filename, '--target', 'http://127.0.0.1:1', '--concurrency', '0.5'],
+  ]
+  for (const args of wrong) {
+    const { code, errors } = await run('replay', 'access-log', ...args)
+    assert.equal(code, 2)
+    assert.doesNotMatch(errors, /^ +at /m)
+  }
+})
+
 test('a key is created for a consumer of the configuration, listed without its secret, and revoked', async (t) => {
   const config = aConfig(t, 'gateway: { consumers: { acme: {} } }\n')
   const created = JSON.parse(

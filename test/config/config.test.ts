@@ -72,6 +72,12 @@ test('what refers to nothing is named where it stands', (t) => {
   assert.match(faults[1] ?? '', /^penstock\.yaml:5:\d+: gateway\.consumers\.acme\.plan: .*"golden"/)
 })
 
+test('a second sink of a type that a process can run once is refused', (t) => {
+  assert.deepEqual(faultsOf(aFile(t, 'sinks:\n  a: { type: store }\n  b: { type: store, dir: /elsewhere }\n')), [
+    'penstock.yaml:3:3: sinks.b: there is a sink of type store already, "a"; one process can run one of them',
+  ])
+})
+
 test('variables and secret files are put in; numbers stay numbers', (t) => {
   const secret = aFile(t, 's3cret-token-of-16\n', 'token')
   const file = aFile(
