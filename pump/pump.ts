@@ -41,6 +41,8 @@ export interface Pump extends AsyncDisposable {
   readonly failed: Promise<never>
 }
 
+/** 1 s: a log that is found reset again and again is not opened in a tight loop. */
+const reopenMs = 1000
 /** 1 s between trims: what a second leaves behind is let go in a few slices. */
 const trimEveryMs = 1000
 /** A loop that has not turned for this long is stuck; the longest honest wait is a halted sink's 30 s. */
@@ -118,7 +120,6 @@ async function run(
     try {
       await using buffer = opened
       await serve(options, board, stop, buffer, cache)
-      tries = 0
     } catch (error) {
       if (!(error instanceof LogResetError)) throw error
       options.log('error', 'The log was reset: what it held is gone, and every sink begins with the new one.', {
@@ -128,6 +129,7 @@ async function run(
     onOpened(undefined)
     opened = undefined
     cache.clear()
+    await wait(reopenMs, stop).catch(() => {}) // aborted: seen next
   }
 }
 

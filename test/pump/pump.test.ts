@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BufferUnavailableError } from '../../buffer/buffer.ts'
+import { BufferUnavailableError, LogResetError } from '../../buffer/buffer.ts'
 import { layFrame, packRecord, stampFrame } from '../../record/frame.ts'
 import { HaltError, RejectedError, RetryableError } from '../../sinks/sink.ts'
 import { until } from '../services/until.ts'
@@ -265,4 +265,23 @@ test('a log that cannot be reached at the start is waited for', async (t) => {
   await startPump(t, pumpOptions(log, [aPumpSink(sinkInto(backend))], { openBuffer }))
   await drained(log)
   assert.equal(backend.ids().length, 5)
+})
+
+test('a log that is found reset is opened anew, and not in a tight loop', async (t) => {
+  const log = aLog(t)
+  await log.append(records(5))
+  const backend = new Backend()
+  const openedAtMs: number[] = []
+  const openBuffer = async () => {
+    const buffer = await log.open()
+    openedAtMs.push(performance.now())
+    if (openedAtMs.length === 1) buffer.trim = () => Promise.reject(new LogResetError('the key is gone'))
+    return buffer
+  }
+  await startPump(t, pumpOptions(log, [aPumpSink(sinkInto(backend))], { openBuffer }))
+  await until(() => openedAtMs.length === 2, { what: 'the log is opened again' })
+  await drained(log)
+  assert.equal(backend.ids().length, 5)
+  const [first = 0, second = 0] = openedAtMs
+  assert.ok(second - first >= 900, `${second - first} ms`) // it waits a second; timers may be early by a little
 })
