@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAccessLog, replay } from '../../cli/replay.ts'
 import { type CollectedPoint, collectedSums } from './collected.ts'
+import { caller } from './config.ts'
 import { holders } from './held.ts'
 import type { Held } from './held-record.ts'
 import { assertConserved, assertSums } from './judge.ts'
 import { accessLogFile, callKey, endpointOf, readLoggedCalls, sentBytes } from './logged-calls.ts'
-import { caller, openSystem, type System, withLogs } from './system.ts'
+import { openSystem, type System, withLogs } from './system.ts'
 import { assertSameTally, tally } from './tally.ts'
 
 const calls = readLoggedCalls()
@@ -15,6 +16,7 @@ test('a replayed access log is in every sink as it stands in the file, to the un
   await using system = await openSystem(t, { rawDocuments: calls.length, otlpBlockRecords: 1000 })
   await withLogs(system, async () => {
     await replayAll(system)
+    assert.equal(system.upstream.asked, calls.length, 'requests that reached the upstream: none is made twice')
     await system.drain()
     await assertConserved(system, calls.length)
     await assertSums(system, calls)

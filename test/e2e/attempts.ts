@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { Pool } from 'undici'
 import { replayHeader } from '../../cli/replay.ts'
 import { wait } from '../../runtime/wait.ts'
+import { attemptHeader } from './config.ts'
 import { type LoggedCall, sentBytes } from './logged-calls.ts'
-import { attemptHeader, type System } from './system.ts'
+import type { System } from './system.ts'
 
 /** One request, as the client that made it knows it. A call that got no answer is made again, as an attempt of its own. */
 export interface Attempt {

@@ -1,5 +1,5 @@
+import type { Places } from './config.ts'
 import { type Held, toHeld } from './held-record.ts'
-import type { Places } from './system.ts'
 
 /*
   What the collector was sent, in OTLP's JSON

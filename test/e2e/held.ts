@@ -7,8 +7,8 @@ import { createClient } from '@clickhouse/client'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { type Document, MongoClient } from 'mongodb'
 import { collectedLogs } from './collected.ts'
+import { type Places, toClickHouse } from './config.ts'
 import { type Held, toHeld } from './held-record.ts'
-import { type Places, toClickHouse } from './system.ts'
 
 /** Every sink that holds single records, read with a client of the judge's own. The store can be read while no pump runs. */
 export const holders = {

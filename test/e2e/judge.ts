@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { until } from '../services/until.ts'
+import { caller, sinkNames } from './config.ts'
 import { usageInMongo } from './held.ts'
 import { apiOf, type Call, endpointOf, type LoggedCall, sentBytes, statusClassOf } from './logged-calls.ts'
 import { runPenstock } from './process.ts'
-import { caller, type System, sinkNames } from './system.ts'
+import type { System } from './system.ts'
 import { assertSameTally, tally, total } from './tally.ts'
 
 /** Fails unless every sink was delivered so many records, and both sides of conservation agree. */

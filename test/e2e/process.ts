@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { openServer } from '../services/server.ts'
 
-const root = new URL('../..', import.meta.url).pathname
-const main = new URL('../../cli/penstock.ts', import.meta.url).pathname
+const root = join(import.meta.dirname, '../..')
+const main = join(root, 'cli/penstock.ts')
 
 /** A process of Penstock's own, started as an operator would. */
 export interface PenstockProcess extends AsyncDisposable {

@@ -2,24 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type CollectorServer, openCollector } from '../services/collector.ts'
+import { openCollector } from '../services/collector.ts'
 import { freePort } from '../services/port.ts'
 import { openPrometheus, type PrometheusServer } from '../services/prometheus.ts'
 import { openRedis, type RedisServer } from '../services/redis.ts'
 import { clickhouseUrl, mongoUrl } from '../services/shared.ts'
 import { until } from '../services/until.ts'
-import { apiNames, otherApi } from './logged-calls.ts'
+import { type ConfigParts, caller, type Places, type Ports, sinkNames, toConfig, toScrapeConfig } from './config.ts'
 import { type MetricsPage, readMetrics } from './metrics-page.ts'
 import { openPenstock, type PenstockProcess, runPenstock } from './process.ts'
-import { openReplayUpstream } from './upstream.ts'
-
-export const sinkNames = ['clickhouse', 'mongo', 'otlp', 'store', 'file', 'prometheus'] as const
-
-/** Who calls, in every test of the whole path. */
-export const caller = { consumer: 'reader', team: 'readers' } as const
-
-/** Names the request in the records, so that a judge can tell one from another. */
-export const attemptHeader = 'x-attempt-id'
+import { openReplayUpstream, type ReplayUpstream } from './upstream.ts'
 
 /** The whole path on real servers: upstream → gateway → Redis → pump → every sink. Disposing stops it and removes what it wrote. */
 export interface System extends AsyncDisposable {
@@ -27,6 +19,7 @@ export interface System extends AsyncDisposable {
   readonly consoleUrl: string
   /** Of the caller, for the gateway. */
   readonly key: string
+  readonly upstream: ReplayUpstream
   readonly gateway: PenstockProcess
   readonly pump: PenstockProcess
   readonly redis: RedisServer
@@ -38,20 +31,7 @@ export interface System extends AsyncDisposable {
   drain(): Promise<void>
 }
 
-/** Where the sinks put their records. */
-export interface Places {
-  readonly dataDir: string
-  readonly clickhouse: URL
-  readonly mongo: string
-  readonly collector: CollectorServer
-}
-
-export interface SystemOptions {
-  /** Cap of Mongo's raw collection, documents. */
-  readonly rawDocuments: number
-  /** Records in one block of OTLP. */
-  readonly otlpBlockRecords: number
-}
+type SystemOptions = Pick<ConfigParts, 'rawDocuments' | 'otlpBlockRecords'>
 
 const drainWithinMs = 120_000 // FerretDB takes 10,000 records in some 15 s where nothing else runs
 
@@ -92,6 +72,7 @@ export async function openSystem(t: TestContext, options: SystemOptions): Promis
     gatewayUrl: localUrl(ports.gateway),
     consoleUrl: localUrl(ports.console),
     key,
+    upstream,
     gateway,
     pump,
     redis,
@@ -135,58 +116,5 @@ export async function withLogs(system: System, work: () => Promise<void>): Promi
     for (const name of ['gateway', 'pump', 'redis'] as const)
       console.error(`--- ${name}\n${system[name].output() || '(nothing)'}`)
     throw error
-  }
-}
-
-type Ports = Readonly<Record<'gateway' | 'gatewayAdmin' | 'pumpAdmin' | 'console', number>>
-
-interface ConfigParts extends SystemOptions {
-  readonly places: Places
-  readonly ports: Ports
-  readonly redisUrl: string
-  readonly upstreamUrl: string
-}
-
-function toConfig({ places, ports, redisUrl, upstreamUrl, rawDocuments, otlpBlockRecords }: ConfigParts) {
-  const api = (name: string, basePath: string) => ({ name, basePath, upstream: 'replayed' })
-  return {
-    dataDir: places.dataDir,
-    gateway: {
-      listen: [{ port: ports.gateway }],
-      admin: { port: ports.gatewayAdmin },
-      trustedProxies: ['127.0.0.1'],
-      upstreams: { replayed: { targets: [{ url: upstreamUrl }] } },
-      apis: [...apiNames.map((name) => api(name, `/${name}`)), api(otherApi, '/')],
-      consumers: { [caller.consumer]: { team: caller.team } },
-      tags: { attempt: { header: attemptHeader } },
-    },
-    buffer: { type: 'redis', urls: [redisUrl] },
-    pump: { admin: { port: ports.pumpAdmin } },
-    console: { port: ports.console },
-    sinks: {
-      clickhouse: { type: 'clickhouse', ...toClickHouse(places.clickhouse) },
-      mongo: {
-        type: 'mongo',
-        url: places.mongo,
-        raw: { maxDocuments: rawDocuments },
-        chunkRecords: 50, // FerretDB hangs at 100 statements
-      },
-      otlp: { type: 'otlp', url: places.collector.url, block: { maxRecords: otlpBlockRecords } },
-      store: { type: 'store' },
-      file: { type: 'file' },
-      prometheus: { type: 'prometheus' },
-    },
-  }
-}
-
-export function toClickHouse({ origin, pathname, username, password }: URL) {
-  const user = username ? { username, password: decodeURIComponent(password) } : {}
-  return { url: origin, database: pathname.slice(1), ...user }
-}
-
-function toScrapeConfig(port: number) {
-  return {
-    global: { scrape_interval: '1s' },
-    scrape_configs: [{ job_name: 'penstock', static_configs: [{ targets: [`127.0.0.1:${port}`] }] }],
   }
 }

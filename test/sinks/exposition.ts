@@ -14,7 +14,8 @@ export function page(sink: Sink, format: ExpositionFormat = 'text'): string {
   return [...(sink.expose?.(format) ?? [])].join('')
 }
 
-const sample = /^(?<name>[a-z_]+)\{(?<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\} (?<value>\S+)(?: # (?<exemplar>.*))?$/i
+const sample =
+  /^(?<name>[a-z_]+)(?:\{(?<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?<value>\S+)(?: # (?<exemplar>.*))?$/i
 const label = /(?<name>\w+)="(?<value>(?:[^"\\]|\\.)*)"/g
 
 /** Every sample of a page; a line that is none fails. */
