@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
+import { sinksCommand } from './sinks.ts'
 import { startCommand } from './start.ts'
 import { usageCommand } from './usage.ts'
 
@@ -12,6 +13,7 @@ export const commands = {
   demo: demoCommand,
   check: checkCommand,
   keys: keysCommand,
+  sinks: sinksCommand,
   usage: usageCommand,
   replay: replayCommand,
 } satisfies Record<string, Command>

@@ -122,9 +122,13 @@ async function run(
       await serve(options, board, stop, buffer, cache)
     } catch (error) {
       if (!(error instanceof LogResetError)) throw error
-      options.log('error', 'The log was reset: what it held is gone, and every sink begins with the new one.', {
-        error,
-      })
+      options.log(
+        'error',
+        'The log was reset or lost its tail; it is opened again, and sinks go on from what it still knows.',
+        {
+          error,
+        },
+      )
     }
     onOpened(undefined)
     opened = undefined
@@ -186,9 +190,13 @@ async function tend(
       for (const orphan of board.orphans(reports)) {
         if (known.has(orphan)) continue
         known.add(orphan)
-        options.log('warn', 'A sink that is not in the config holds the log; retire it or bring it back.', {
-          sink: orphan,
-        })
+        options.log(
+          'warn',
+          'A sink that is not in the config holds the log; bring it back, or end it with penstock sinks retire.',
+          {
+            sink: orphan,
+          },
+        )
       }
     } catch (error) {
       if (error instanceof LogResetError) throw error

@@ -3,26 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { main } from '../../cli/penstock.ts'
-
-/** Runs a command line in this process and keeps what it prints. */
-async function run(...args: string[]) {
-  let out = ''
-  let errors = ''
-  const terminal = {
-    out: (text: string) => {
-      out += text
-    },
-    isTty: false,
-    columns: 80,
-    env: {},
-    interrupted: new AbortController().signal,
-  }
-  const code = await main(args, terminal, (text) => {
-    errors += text
-  })
-  return { code, out, errors }
-}
+import { run } from './run.ts'
 
 function aConfig(t: TestContext, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'penstock-cli-'))
