@@ -95,8 +95,7 @@ class RunningGateway implements Gateway, Core {
   }
 
   reload(options: GatewayOptions): void {
-    const { options: before } = this.snapshot
-    if (isDeepStrictEqual(options, before)) return
+    const { listen } = this.snapshot
     try {
       const snapshot = this.#compile(options)
       this.#retired.push(this.snapshot)
@@ -108,7 +107,7 @@ class RunningGateway implements Gateway, Core {
     for (const listener of this.#listeners) listener.configure(options)
     this.counts.reloaded('ok')
     this.log('info', 'Gateway took another configuration.', { apis: options.apis.length })
-    if (!isDeepStrictEqual(options.listen, before.listen))
+    if (!isDeepStrictEqual(options.listen, listen))
       this.log('warn', 'Listeners change at the next start only.', { urls: this.urls })
   }
 
@@ -128,7 +127,7 @@ class RunningGateway implements Gateway, Core {
 
   /** Whether all requests ended within the time they have. */
   async #drained(): Promise<boolean> {
-    const { shutdownMs } = this.snapshot.options.timeouts
+    const { shutdownMs } = this.snapshot.timeouts
     const patience = new AbortController()
     const isDrained = await Promise.race([
       this.live.empty().then(() => true),

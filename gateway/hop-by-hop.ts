@@ -1,4 +1,4 @@
-/** Headers that speak of one connection only, in either direction: they end here. */
+/** Headers that speak of one connection only, in either direction: they end here. So do trailers, which few clients read and some caches take for headers. */
 export const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',

@@ -16,11 +16,11 @@ import { forward } from './upstream/forward.ts'
 
 /** Begins an exchange: from here on it leaves one record, whatever becomes of it. */
 export function begin(core: Core, request: IncomingMessage, response: GatewayResponse, socket: Socket): Exchange {
-  const { trusted, options } = core.snapshot
+  const { trusted, traceRatio } = core.snapshot
   const peer = peerOf(socket, trusted)
   const forwardedFor = request.headers['x-forwarded-for']
   const clientIp = clientAddress(peer, typeof forwardedFor === 'string' ? forwardedFor : undefined)
-  const trace = traceOf(single(request.headers.traceparent), () => Math.random() < options.traceRatio)
+  const trace = traceOf(single(request.headers.traceparent), traceRatio)
   return new Exchange(core, request, response, peer, clientIp, trace)
 }
 
@@ -42,7 +42,7 @@ function admit(exchange: Exchange): Problem | undefined {
   exchange.query = target.query
   const fault = headFault(request)
   if (fault !== undefined) return unclear(fault)
-  if (core.live.size > snapshot.options.limits.concurrency) return overloaded
+  if (core.live.size > snapshot.limits.concurrency) return overloaded
   const path = normalPath(target.path)
   if (path === undefined) return unclear(oddPath)
   const route = snapshot.router.find(target.host, request.method ?? '', path)

@@ -26,7 +26,10 @@ export interface Snapshot {
   readonly name: string
   readonly region: string
   readonly org: string
-  readonly options: GatewayOptions
+  readonly listen: GatewayOptions['listen']
+  readonly limits: GatewayOptions['limits']
+  readonly timeouts: GatewayOptions['timeouts']
+  readonly traceRatio: number
   readonly trusted: BlockList
   readonly router: Router<Route>
   readonly upstreams: readonly Upstream[]
@@ -121,7 +124,10 @@ export function compile(options: GatewayOptions, compiling: Compiling): Snapshot
     name: options.name,
     region: options.region,
     org: options.org,
-    options,
+    listen: options.listen,
+    limits: options.limits,
+    timeouts: options.timeouts,
+    traceRatio: options.traceRatio,
     trusted: toBlockList(options.trustedProxies),
     router,
     upstreams: [...upstreams.values()],

@@ -13,13 +13,18 @@ export interface Trace {
 
 const form = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?$/
 
-/** Goes on with the client's trace, or begins one that is marked as sampled or not. */
-export function traceOf(traceparent: string | undefined, isSampled: () => boolean): Trace {
-  const parts = traceparent === undefined ? null : form.exec(traceparent)
-  const [, version, traceId, flags, more] = parts ?? []
+/** Goes on with the client's trace, or begins one, which is marked as sampled in a share of the cases. */
+export function traceOf(traceparent: string | undefined, sampledRatio: number): Trace {
+  if (traceparent === undefined) return begun(sampledRatio)
+  const [, version, traceId, flags, more] = form.exec(traceparent) ?? []
   if (traceId === undefined || flags === undefined || (version === '00' && more !== undefined))
-    return { traceId: randomHex(32), spanId: randomHex(16), flags: isSampled() ? '01' : '00', isContinued: false }
+    return begun(sampledRatio)
   return { traceId, spanId: randomHex(16), flags: version === '00' ? flags : knownFlags(flags), isContinued: true }
+}
+
+function begun(sampledRatio: number): Trace {
+  const flags = sampledRatio === 1 || Math.random() < sampledRatio ? '01' : '00'
+  return { traceId: randomHex(32), spanId: randomHex(16), flags, isContinued: false }
 }
 
 /** What the upstream is told. */

@@ -126,7 +126,7 @@ export class Attempt implements Sendable, Work {
       const { status } = relay.head
       exchange.settle(status, outcomeOfStatus(status, exchange.route?.expected))
       const nowMs = performance.now()
-      exchange.deadlineMs = nowMs + exchange.snapshot.options.timeouts.idleMs
+      exchange.deadlineMs = nowMs + exchange.snapshot.timeouts.idleMs
       if (!exchange.response.writableNeedDrain) exchange.back(nowMs)
       relay.complete()
     }

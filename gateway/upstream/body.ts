@@ -52,7 +52,7 @@ function takeWhole(exchange: Exchange, next: (exchange: Exchange, body: Body) =>
 function waitForClient(exchange: Exchange): void {
   const nowMs = performance.now()
   exchange.leave(nowMs)
-  exchange.deadlineMs = nowMs + exchange.snapshot.options.timeouts.idleMs
+  exchange.deadlineMs = nowMs + exchange.snapshot.timeouts.idleMs
 }
 
 /** A body on its way through, at the pace of the slower side. */

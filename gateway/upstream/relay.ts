@@ -93,7 +93,8 @@ export class Relay {
     const { status, headers, contentLength } = this.head
     prepareConnection(exchange)
     if (exchange.verdict) headers.push(...limitHeaders(exchange.verdict))
-    if (length >= 0 && contentLength < 0 && mayHaveBody(exchange, status)) headers.push('content-length', String(length))
+    if (length >= 0 && contentLength < 0 && mayHaveBody(exchange, status))
+      headers.push('content-length', String(length))
     try {
       exchange.response.writeHead(status, headers)
       return true

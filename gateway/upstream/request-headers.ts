@@ -17,7 +17,7 @@ type Fate =
 
 const fates = new Map<string, Fate>([
   ...[...hopByHop].map((name) => [name, 'drop'] as const),
-  ...['host', 'expect', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'].map(
+  ...['host', 'expect', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-consumer'].map(
     (name) => [name, 'drop'] as const,
   ),
   ['via', 'via'],
@@ -46,6 +46,7 @@ export function toUpstreamHeaders(exchange: Exchange): string[] {
     else if (fate === 'via') via = `${value}, ${via}`
     else if (fate === 'tracestate' && trace.isContinued) headers.push(name, value)
   }
+  if (exchange.consumer) headers.push('x-consumer', exchange.consumer.name)
   const host = known.host ?? ''
   if (exchange.route?.api.preserveHost) headers.push('host', host)
   const before = peer.isTrusted ? text(known['x-forwarded-for']) : ''
@@ -64,12 +65,17 @@ export function toUpstreamHeaders(exchange: Exchange): string[] {
   return headers
 }
 
+/** What becomes of a header; undefined where it is passed on, as most are. Some upstreams read `X_Consumer` as `X-Consumer`, so it is the same here. */
 function fateOf(name: string): Fate | undefined {
   if (lengths[name.length] === 1) {
-    const fate = fates.get(name.toLowerCase())
+    const fate = fates.get(spelled(name))
     if (fate !== undefined) return fate
   }
-  return name.length > claims.length && name.slice(0, claims.length).toLowerCase() === claims ? 'claim' : undefined
+  return name.length > claims.length && spelled(name.slice(0, claims.length)) === claims ? 'claim' : undefined
+}
+
+function spelled(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
 }
 
 function text(value: string | readonly string[] | undefined): string {
