@@ -15,14 +15,14 @@ export const hopByHop: ReadonlySet<string> = new Set([
 const usual = new Set(['', 'keep-alive', 'close', 'upgrade'])
 
 /** Further headers that a Connection header names as ending here; undefined where it names none, as most do. */
-export function namedByConnection(connection: string | undefined): readonly string[] | undefined {
+export function namedByConnection(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined
   const names = connection
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
     .filter((name) => !usual.has(name))
-  return names.length > 0 ? names : undefined
+  return names.length > 0 ? new Set(names) : undefined
 }
 
 /** 1 at each length that one of the names has: any other header needs no second look. */

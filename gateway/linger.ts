@@ -8,16 +8,16 @@ const lingerMs = 2_000
 
 /** Decides, before an answer's head is written, whether the connection outlives it. */
 export function prepareConnection(exchange: Exchange): void {
-  const { response, core } = exchange
+  const { request, response, core } = exchange
   if (core.isDraining) response.shouldKeepAlive = false
-  if (!hasRestToCome(exchange)) return
+  if (request.complete) return
+  response.on('finish', () => request.resume()) // what is left of the body is thrown away
+  if (!hasMuchToCome(exchange)) return
   response.shouldKeepAlive = false
   if (response.socket) response.socket.destroySoon = closeLater
-  response.on('finish', () => exchange.request.resume())
 }
 
-function hasRestToCome({ request, bytesIn, expectsContinue }: Exchange): boolean {
-  if (request.complete) return false
+function hasMuchToCome({ request, bytesIn, expectsContinue }: Exchange): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
   if (encoding !== undefined) return true
   if (length === undefined) return false

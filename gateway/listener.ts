@@ -32,13 +32,18 @@ export async function openListener(
   await using opened = new AsyncDisposableStack()
   const certificate = tls && opened.use(await openCertificate(tls, core))
   const server: GatewayServer = certificate
-    ? createTlsServer({ ...serverOptions(options), ...certificate.context })
+    ? createTlsServer({ ...serverOptions(options), ...certificate.context, handshakeTimeout: options.timeouts.headMs })
     : createServer(serverOptions(options))
   certificate?.onChange(
     (context) => 'setSecureContext' in server && (server as unknown as TlsServer).setSecureContext(context),
   )
   server.maxHeadersCount = 0 // limited by bytes already; a limit by number would drop the rest in silence
   listenTo(server, core)
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   server.listen(port, host)
   await once(server, 'listening').catch((cause: unknown) => {
     throw new ConfigError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
@@ -58,7 +63,7 @@ export async function openListener(
     configure: (changed) => void Object.assign(server, adjustable(changed)),
     async [Symbol.asyncDispose]() {
       stopAccepting()
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy() // those too that the HTTP server does not know: in the middle of a TLS handshake
       await closed
       await rest.disposeAsync()
     },
@@ -94,10 +99,13 @@ function adjustable({ limits, timeouts }: GatewayOptions) {
   }
 }
 
-/** Other protocols, such as h2c that some clients offer with every request, are for the client to do without. */
-function isWebSocket({ headers }: IncomingMessage): boolean {
+/**
+ * Other protocols, such as h2c that some clients offer with every request, are for the client to do without; so is any
+ * behind a request whose answer still has to go out on the connection.
+ */
+function isWebSocket({ headers, socket }: IncomingMessage): boolean {
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-  return headers.upgrade?.toLowerCase() === 'websocket' && !hasBody
+  return headers.upgrade?.toLowerCase() === 'websocket' && !hasBody && isFree(socket)
 }
 
 const current = Symbol('exchange')
@@ -133,6 +141,7 @@ function listenTo(server: GatewayServer, core: Core): void {
     serve(exchange)
   })
   server.on('connect', (request, socket) => {
+    if (!isFree(request.socket)) return void cutOff(core, request)
     const detail = 'This is no forward proxy: it takes no CONNECT.'
     refuse(onBareSocket(core, request, socket as Socket), { status: 405, outcome: 'client_error', detail }) // a plain socket, as CONNECT has no body
   })
@@ -153,6 +162,21 @@ function reason(error: unknown): string {
 /** Whether the connection ends with the answer before: what follows on it is not served, and may not even be meant as a request. */
 function isClosing(socket: ServerSocket): boolean {
   return socket[current]?.response.shouldKeepAlive === false
+}
+
+/** Whether nothing is being served on the connection, and it may go on. */
+function isFree(socket: ServerSocket): boolean {
+  const exchange = socket[current]
+  return exchange === undefined || (exchange.hasEnded && exchange.response.shouldKeepAlive)
+}
+
+/**
+ * For a CONNECT behind requests that are being served. The server has let go of the connection, so that none of their
+ * answers could go out in full: they end as if the client had left.
+ */
+function cutOff(core: Core, { socket }: IncomingMessage): void {
+  for (const exchange of core.live.all()) if (exchange.request.socket === socket) exchange.end()
+  socket.destroy()
 }
 
 /** An exchange on a connection that the server has let go of: it ends with its answer. */

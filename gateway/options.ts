@@ -46,13 +46,15 @@ const keyOptions = z.strictObject({
   forward: z.boolean().default(false).describe('Whether the header that held the key is passed on to the upstream'),
 })
 
+function templateOnly(path: string, context: z.RefinementCtx): void {
+  const fault = templateFault(path)
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
+}
+
 const routeOptions = z.strictObject({
   path: z
     .string()
-    .superRefine((path, context) => {
-      const fault = templateFault(path)
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
-    })
+    .superRefine(templateOnly)
     .describe('Path below the base path: `/orders/{id}`; a last segment `{rest*}` takes all that follows, or nothing'),
   methods: z
     .array(z.string().regex(/^[A-Z-]+$/, 'a method is written in capitals, such as GET'))
@@ -84,6 +86,7 @@ const apiOptions = z.strictObject({
   basePath: z
     .string()
     .regex(/^\/[^{}?#]*$/, 'a base path begins with a slash and has no parameters')
+    .superRefine(templateOnly)
     .default('/')
     .describe('Path that all of its routes begin with'),
   stripBasePath: z.boolean().default(false).describe('Whether the base path is taken off before the upstream'),
@@ -233,6 +236,10 @@ export const gatewayOptions = shape.superRefine((options, context) => {
     const at = ['apis', index]
     if (!isUrl(api.upstream) && !Object.hasOwn(options.upstreams, api.upstream))
       fault([...at, 'upstream'], `There is no upstream "${api.upstream}" under upstreams, and it is no URL.`)
+    if (isUrl(api.upstream)) {
+      for (const { message } of targetOptions.shape.url.safeParse(api.upstream).error?.issues ?? [])
+        fault([...at, 'upstream'], message)
+    }
     if (api.auth === 'none') {
       const allows = [api.allow, ...api.routes.map(({ allow }) => allow)].some((allow) => allow !== undefined)
       if (allows) fault([...at, 'auth'], 'An API without keys knows no consumers to allow: set auth to key.')

@@ -21,7 +21,7 @@ export function normalPath(path: string): string | undefined {
 }
 
 const refused = /[\\\0-\x20\x7f]/
-const dotSegment = /\/\.{1,2}(?:;[^/]*)?(?=\/|$)/
+const dotSegment = /\/\.{1,2}(?:(?:;|%3B)[^/]*)?(?=\/|$)/
 const unreserved = /[A-Za-z0-9\-._~]/
 
 function respelled(path: string): string | undefined {

@@ -41,10 +41,13 @@ export function parseRequestTarget(url: string, hostHeader: string | undefined):
 const hostsMax = 1000
 const hosts = new Map<string, string>()
 
+/** 261 characters: the longest name, a dot, and a port. What is remembered of hosts is bounded by it, and so is the search for their suffixes. */
+const authorityMax = 261
+
 function parseHost(authority: string): string | undefined {
   let host = hosts.get(authority)
   if (host !== undefined) return host
-  if (!hostForm.test(authority)) return undefined
+  if (authority.length > authorityMax || !hostForm.test(authority)) return undefined
   host = authority.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase()
   if (hosts.size >= hostsMax) hosts.clear()
   hosts.set(authority, host)

@@ -12,6 +12,7 @@ import {
   type UpstreamOptions,
   upstreamOptions,
 } from './options.ts'
+import { normalPath } from './path.ts'
 import { Router } from './router.ts'
 import { compileTags } from './tags.ts'
 import { joinPath, parseTemplate } from './template.ts'
@@ -160,7 +161,7 @@ function addApi(
     needsKey: options.auth === 'key',
     key: options.key,
     preserveHost: options.preserveHost,
-    strip: options.stripBasePath ? joinPath('', options.basePath).replace(/\/$/, '').length : 0,
+    strip: options.stripBasePath ? basePathLength(options.basePath) : 0,
     bodyBytes: options.bodyBytes ?? limits.bodyBytes,
     keepsEncodedSlashes: options.encodedSlashes === 'keep',
   }
@@ -175,6 +176,12 @@ function addApi(
     const parsed = parseTemplate(options.basePath, path)
     for (const host of options.hosts.length > 0 ? options.hosts : ['']) router.add(host, methods, parsed, route)
   }
+}
+
+/** In the spelling that requests are matched in; 0 where it is the root. */
+function basePathLength(basePath: string): number {
+  const path = joinPath('', basePath)
+  return path === '/' ? 0 : (normalPath(path) ?? path).length
 }
 
 function toAllow(options: AllowOptions | undefined): Allow | undefined {

@@ -14,7 +14,7 @@ const lengths = lengthsOf([...hopByHop, 'content-length'])
 export function toAnswerHead(status: number, raw: readonly Buffer[]): AnswerHead {
   const headers: string[] = []
   let contentLength = -1
-  let named: readonly string[] | undefined
+  let named: ReadonlySet<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const nameBytes = raw[i] as Buffer // names and values alternate
     const name = nameBytes.toString('latin1')
@@ -33,6 +33,6 @@ export function toAnswerHead(status: number, raw: readonly Buffer[]): AnswerHead
   return { status, headers: named === undefined ? headers : without(headers, named), contentLength }
 }
 
-function without(headers: readonly string[], names: readonly string[]): string[] {
-  return headers.filter((_, index) => !names.includes((headers[index - (index % 2)] as string).toLowerCase())) // the name at the even index
+function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  return headers.filter((_, index) => !names.has((headers[index - (index % 2)] as string).toLowerCase())) // the name at the even index
 }

@@ -101,6 +101,11 @@ export class Attempt implements Sendable, Work {
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
     if (this.isOver || status < 200) return true
     const nowMs = performance.now()
+    if (status > 599) {
+      this.#fail({ kind: 'broken', error: new Error(`HTTP has no status ${status}.`) }, nowMs)
+      this.#abort?.()
+      return true
+    }
     const { exchange } = this
     exchange.answeredMs = nowMs
     exchange.deadlineMs = nowMs + (exchange.route?.idleMs ?? 0)

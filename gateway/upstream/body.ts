@@ -95,6 +95,9 @@ export class BodyStream extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (this.#isHooked) this.#exchange.request.off('data', this.#onData).off('end', this.#onEnd)
+    const { request, response } = this.#exchange
+    if (response.writableFinished) request.resume()
+    else request.pause() // it goes on with the next attempt, or after the answer
     callback(error)
   }
 }

@@ -26,6 +26,9 @@ const patienceMs = 20
 /** 10 ms: how often the queue is looked at while there is one. */
 const lookEveryMs = 10
 
+/** 1,024: below it, requests that were given up may lie in the queue till their turn comes. */
+const sweepAtLeast = 1024
+
 /**
  * Connections to one target, one request on each at a time. The one used last is used first, so that few stay hot and the
  * rest close by themselves; it grows beyond the hot ones only while requests wait.
@@ -36,6 +39,10 @@ export class Pool {
   readonly #idle: Client[] = []
   #first: Sendable | undefined
   #last: Sendable | undefined
+  /** In the queue, those given up meanwhile too. */
+  #queued = 0
+  /** When so many are queued, those given up are looked for. */
+  #sweepAt = sweepAtLeast
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions) {
@@ -105,6 +112,8 @@ export class Pool {
 
   #queue(request: Sendable): void {
     request.queuedAtMs = performance.now()
+    if (this.#queued >= this.#sweepAt) this.#sweep()
+    this.#queued++
     if (this.#last) this.#last.next = request
     else this.#first = request
     this.#last = request
@@ -113,11 +122,36 @@ export class Pool {
 
   #shift(): Sendable | undefined {
     let request = this.#first
-    while (request?.isOver) request = request.next
+    while (request?.isOver) {
+      request = request.next
+      this.#queued--
+    }
     this.#first = request?.next
     if (!this.#first) this.#last = undefined
-    if (request) request.next = undefined
+    if (request) {
+      request.next = undefined
+      this.#queued--
+    }
     return request
+  }
+
+  /** Forgets what was given up, however long no connection becomes free: a walk each time the queue has doubled. */
+  #sweep(): void {
+    let request = this.#first
+    this.#first = this.#last = undefined
+    this.#queued = 0
+    while (request) {
+      const { next } = request
+      request.next = undefined
+      if (!request.isOver) {
+        if (this.#last) this.#last.next = request
+        else this.#first = request
+        this.#last = request
+        this.#queued++
+      }
+      request = next
+    }
+    this.#sweepAt = Math.max(sweepAtLeast, this.#queued * 2)
   }
 
   /** Opens a connection for each request that has waited too long, again and again while any waits. */

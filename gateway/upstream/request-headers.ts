@@ -40,7 +40,7 @@ export function toUpstreamHeaders(exchange: Exchange): string[] {
     const name = raw[i] as string // names and values alternate
     const value = raw[i + 1] as string // names and values alternate
     if (keyHeader.length === name.length && name.toLowerCase() === keyHeader) continue
-    if (named?.includes(name.toLowerCase())) continue
+    if (named?.has(name.toLowerCase())) continue
     const fate = fateOf(name)
     if (fate === undefined || (fate === 'claim' && peer.isTrusted)) headers.push(name, value)
     else if (fate === 'via') via = `${value}, ${via}`

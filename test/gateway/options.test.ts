@@ -108,3 +108,10 @@ test('networks, headers, methods and targets are checked', () => {
   for (const url of ['ftp://a', 'http://user@a', 'http://a?x', 'a'])
     assert.equal(faultsOf({ upstreams: { u: { targets: [{ url }] } } }).length > 0, true, url)
 })
+
+test('a base path and an upstream that is a URL are checked like a route’s path and a target', () => {
+  for (const basePath of ['/a/../b', '/a%zz', '/a\\b'])
+    assert.match(faultsOf({ apis: [{ name: 'a', upstream, basePath }] }).join(), /basePath: .*dot segments/, basePath)
+  for (const url of ['http://user@a', 'http://a?x'])
+    assert.match(faultsOf({ apis: [{ name: 'a', upstream: url }] }).join(), /upstream: .*no query/, url)
+})
