@@ -38,6 +38,8 @@ const epsilon = 1e-6
 export class LocalLimiter implements Limiter {
   readonly #rules = new Map<string, LocalRule>()
   readonly #callersMax: number
+  /** Callers remembered so far, under all rules together. */
+  #added = 0
 
   constructor({ callersMax: max = callersMax } = {}) {
     this.#callersMax = max
@@ -72,7 +74,7 @@ export class LocalLimiter implements Limiter {
   #count(rule: LocalRule, caller: string, nowMs: number): void {
     const fullAtMs = rule.fullAtMs.get(caller)
     rule.fullAtMs.set(caller, Math.max(fullAtMs ?? 0, nowMs) + rule.intervalMs)
-    if (fullAtMs === undefined && rule.fullAtMs.size % 1024 === 0) this.#forget(nowMs) // looked at rarely, as it costs a walk over the rules
+    if (fullAtMs === undefined && ++this.#added % 1024 === 0) this.#forget(nowMs) // looked at rarely, as it costs a walk over the rules
   }
 
   #forget(nowMs: number): void {

@@ -133,6 +133,14 @@ test('a reload keeps what was counted against rate limits', async (t) => {
   assert.equal((await ask(url, '/')).status, 429)
 })
 
+test('a reload of the same options is none', async (t) => {
+  const registry = new Registry()
+  const input = { listen: [{ port: 0 }], timeouts: { shutdownMs: 100 } }
+  const { gateway } = await startGateway(t, input, { registry })
+  gateway.reload(gatewayOptions.parse(input))
+  assert.match(await registry.metrics(), /penstock_config_reloads_total\{result="ok"\} 0/)
+})
+
 test('a reload that cannot be used changes nothing and is counted', async (t) => {
   const upstream = await startUpstream(t, (_, response) => void response.end('ok'))
   const registry = new Registry()

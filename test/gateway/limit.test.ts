@@ -105,6 +105,15 @@ test('memory is bounded however many callers there are, and those who matter mos
   assert.equal(limiter.take(rules, 'ip-49999', 50_000).isAllowed, false, 'the newest is still counted')
 })
 
+test('memory is bounded over all rules together, not only within each', () => {
+  const limiter = new LocalLimiter({ callersMax: 2000 })
+  const rules = Array.from({ length: 50 }, (_, n) =>
+    limiter.rule(`rule-${n}`, { requests: 1, per: 'day', by: 'consumer' }),
+  )
+  for (let caller = 0; caller < 500; caller++) limiter.take(rules, `caller-${caller}`, 0)
+  assert.ok(limiter.size <= 2000 + 1024, `${limiter.size} callers are kept`)
+})
+
 test('callers whose allowance is full are forgotten first', () => {
   const limiter = new LocalLimiter({ callersMax: 5000 })
   const slow = [limiter.rule('slow', { requests: 1, per: 'day', by: 'consumer' })]
