@@ -48,7 +48,7 @@ export class MongoSink implements Sink {
     await checkCapped(this.#db, this.#options, signal)
     const { present, refused } = await insertRaw(this.#raw, block, pace)
     const found = present.map((place) => block.records[place]!) // places of the block
-    const counted = await countedBefore(found, block, { raw: this.#raw, usage: this.#usage }, pace)
+    const counted = await countedBefore(found, block, { raw: this.#raw, usage: this.#usage }, signal)
     const toCount = block.records.filter((record, place) => !refused.has(place) && !counted.has(record))
     await addUsage(this.#usage, tally(toCount, block), block, pace)
     await this.#sweep(signal)
