@@ -27,6 +27,8 @@ export interface System extends AsyncDisposable {
   readonly places: Places
   gatewayMetrics(): Promise<MetricsPage>
   pumpMetrics(): Promise<MetricsPage>
+  /** How each sink fares, as the pump's probe and its ledgers say. */
+  sinkStates(): Promise<string>
   /** Stops the gateway as an operator would. Resolves once all that it recorded is in every sink. */
   drain(): Promise<void>
 }
@@ -80,6 +82,14 @@ export async function openSystem(t: TestContext, options: SystemOptions): Promis
     places,
     gatewayMetrics,
     pumpMetrics,
+    async sinkStates() {
+      const probe = await (await fetch(`${urls.pump}/readyz`)).text()
+      const page = await pumpMetrics()
+      const lags = page
+        .samples('penstock_lag_records')
+        .map(({ labels, value }) => `${labels.sink} lags ${value} records`)
+      return [probe.trimEnd(), ...lags].join('\n')
+    },
     async drain() {
       await until(async () => isForwarded(await gatewayMetrics()), {
         what: 'the gateway’s records to be forwarded',
@@ -108,11 +118,12 @@ function isSettled(page: MetricsPage): boolean {
   return sinkNames.every((sink) => page.only('penstock_lag_records', { sink }) === 0)
 }
 
-/** Says what every process printed when the work fails. */
+/** Says what every process printed, and how far each sink has come, when the work fails. */
 export async function withLogs(system: System, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
+    console.error(`--- sinks\n${await system.sinkStates().catch(String)}`)
     for (const name of ['gateway', 'pump', 'redis'] as const)
       console.error(`--- ${name}\n${system[name].output() || '(nothing)'}`)
     throw error
