@@ -30,7 +30,9 @@ export async function openTelemetry({
   log('info', 'Traces of this process are sent.')
   return {
     async [Symbol.asyncDispose]() {
-      await sdk.shutdown().catch(() => {}) // what fails is told to the diagnostic logger
+      await sdk
+        .shutdown()
+        .catch((error: unknown) => log('warn', 'The last traces of this process could not be sent.', { error }))
     },
   }
 }
