@@ -36,6 +36,7 @@ export async function openEngine({ api }: DuckDb, dir: string, memoryBytes: numb
     threads: '1',
     memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
     temp_directory: '', // nothing may spill: the disk limit holds for all that is written
+    enable_external_file_cache: 'false', // the system's cache holds the files as well, outside of our memory
     preserve_insertion_order: 'false', // lets a row group be closed by its size in bytes
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

@@ -1,11 +1,10 @@
 import type { FieldName, RequestRecord } from '../../record/fields.ts'
+import { Dictionary, dictionaryMax } from './dictionary.ts'
 import type { DuckDb } from './duckdb.ts'
 import type { ColumnEncoder, EncodedColumn, Refuse } from './encode.ts'
 import { fixed, grown } from './encode-number.ts'
 import type { Column } from './schema.ts'
 
-/** 4,096: a column with more different values than this is no dictionary; every one that is costs DuckDB a type of so many names. */
-const dictionaryMax = 4096
 /** Where half of the first 1,024 values differ the others will too, and finding out is dearer than copying them. */
 const trialRows = 1024
 const trialValues = trialRows / 2
@@ -29,16 +28,15 @@ export const leaders: Partial<Record<FieldName, FieldName>> = {
 
 /**
  * A column of texts: a dictionary and a code for each record where few differ, which spares DuckDB a call for each value;
- * else one by one. A text is first compared with the one that stood beside the leader's value last time, and hashed only
- * where it differs: hashing is most of what encoding costs.
+ * else one by one. A text is first compared with the one that stood beside the leader's value last time, and looked up only
+ * where it differs: looking up is most of what encoding costs.
  */
 export class Texts implements ColumnEncoder {
   readonly #duck: DuckDb
   readonly #column: Column
   readonly #refuse: Refuse
   readonly #leader: Texts | undefined
-  readonly #names: string[] = []
-  readonly #known = new Map<string, number>()
+  readonly #dictionary = new Dictionary()
   /** By the leader's code; without a leader the last value is the guess. */
   readonly #guesses = new Uint16Array(dictionaryMax)
   #codes = new Uint16Array()
@@ -65,8 +63,9 @@ export class Texts implements ColumnEncoder {
     const { api, bindings } = this.#duck
     const plain = this.#plain
     if (!plain) {
-      const codes = this.#names.length < 256 ? new Uint8Array(this.#codes) : this.#codes
-      return { ...fixed(this.#duck, api.ENUM(this.#names), codes.BYTES_PER_ELEMENT, rows, codes), boundBytes }
+      const { names } = this.#dictionary
+      const codes = names.length < 256 ? new Uint8Array(this.#codes) : this.#codes
+      return { ...fixed(this.#duck, api.ENUM(names), codes.BYTES_PER_ELEMENT, rows, codes), boundBytes }
     }
     return {
       type: api.VARCHAR,
@@ -79,7 +78,7 @@ export class Texts implements ColumnEncoder {
 
   /** Gives records their codes; returns the first one without, where the column turns out to be no dictionary. */
   #addCodes(records: readonly RequestRecord[], row: number): number {
-    const names = this.#names
+    const { names } = this.#dictionary
     const codes = this.#codes
     const guesses = this.#guesses
     const leaderCodes = this.#leader ? this.#leader.#codes : undefined
@@ -88,8 +87,9 @@ export class Texts implements ColumnEncoder {
       const lead = leaderCodes ? leaderCodes[row + i]! : 0 // the leader was given the same records before
       let code = guesses[lead]! // as long as a dictionary
       if (names[code] !== text) {
-        code = this.#known.get(text) ?? this.#name(text, row + i)
-        if (this.#plain) return i
+        const found = this.#codeOf(text, row + i)
+        if (found === undefined) return i
+        code = found
         guesses[lead] = code
       }
       codes[row + i] = code
@@ -97,18 +97,16 @@ export class Texts implements ColumnEncoder {
     return records.length
   }
 
-  /** A code for a text without one; or the end of the dictionary. */
-  #name(text: string, row: number): number {
-    const code = this.#names.length
-    const isCrowded = code === dictionaryMax || (code === trialValues && row < trialRows)
-    if (isCrowded || text.includes('\0')) {
-      // the name of a type would end at a NUL
-      this.#plain = Array.from(this.#codes.subarray(0, row), (known) => this.#names[known]!) // every code has its name
-      return 0
-    }
-    this.#names.push(text)
-    this.#known.set(text, code)
-    return code
+  /** The code of a text; undefined at the end of the dictionary. */
+  #codeOf(text: string, row: number): number | undefined {
+    const { names } = this.#dictionary
+    const before = names.length
+    const code = this.#dictionary.codeOf(text)
+    const isNew = names.length > before
+    const isCrowded = isNew && before === trialValues && row < trialRows
+    if (code !== undefined && !isCrowded && !(isNew && text.includes('\0'))) return code // the name of a type would end at a NUL
+    this.#plain = Array.from(this.#codes.subarray(0, row), (known) => names[known]!) // every code has its name
+    return undefined
   }
 
   #take(record: RequestRecord, row: number): string {
