@@ -35,7 +35,7 @@ export interface System extends AsyncDisposable {
 
 type SystemOptions = Pick<ConfigParts, 'rawDocuments' | 'otlpBlockRecords'>
 
-const drainWithinMs = 120_000 // FerretDB takes 10,000 records in some 15 s where nothing else runs
+const drainWithinMs = 240_000 // FerretDB takes 10,000 records in some 15 s where nothing else runs, and reads all it has for a repeated block
 
 /** Starts everything; resolves once gateway and pump are ready. */
 export async function openSystem(t: TestContext, options: SystemOptions): Promise<System> {
