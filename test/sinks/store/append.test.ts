@@ -73,6 +73,19 @@ for (const different of [1, 255, 256, 257, 600, 4095, 4096, 4097, 5000]) {
   })
 }
 
+test('texts that are hard to tell apart come back unchanged', async (t) => {
+  const dir = await aFolder(t)
+  const { append } = await openIn(t, dir)
+  const records = Array.from({ length: 600 }, (_, i) =>
+    aRecord({
+      userAgent: `a${String(i % 60).padStart(2, '0')}${'x'.repeat(500)}`,
+      referer: `${'y'.repeat(700)}${i % 3}`,
+    }),
+  )
+  await append(records)
+  assert.deepEqual(byId(await readParquet(dir)), byId(records))
+})
+
 const text = fc.oneof(
   fc.constantFrom('', 'a', "it's", '"', '\0', 'a\0b', 'ü', '日本', '🙂', '\n', 'x'.repeat(300)),
   fc.string({ unit: 'binary', maxLength: 20 }).filter((value) => value.isWellFormed()),
