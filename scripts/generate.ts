@@ -6,6 +6,7 @@ import { gatewayMetrics, recorderMetrics } from '../metrics/gateway.ts'
 import type { MetricDefinition } from '../metrics/metric.ts'
 import { pumpMetrics } from '../metrics/pump.ts'
 import { recordMetrics } from '../metrics/records.ts'
+import { storeMetrics } from '../metrics/store.ts'
 import { fieldNames, fields } from '../record/fields.ts'
 import { sinks } from '../sinks/index.ts'
 
@@ -48,6 +49,7 @@ function metricsPage(): string {
     ['The gateway', gatewayMetrics],
     ['Records on their way into the log', recorderMetrics],
     ['The pump', pumpMetrics],
+    ['The store', storeMetrics],
   ]
   const lines = ['# Metrics', '', 'Every metric, declared in `metrics/`.']
   for (const [title, metrics] of families) {
