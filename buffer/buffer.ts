@@ -57,12 +57,28 @@ export interface Buffer extends AsyncDisposable {
   reader(options: ReaderOptions): Promise<Reader | undefined>
   /** Every registered reader with its ledger and the log's size, from one snapshot per shard. */
   inspect(): Promise<readonly ShardReport[]>
-  /** Lets go of frames that every registered reader has passed, in slices that stall nobody. Without a reader nothing goes. Resolves to how many frames went. */
-  trim(): Promise<number>
+  /**
+   * Lets go of frames that every registered reader has passed, in slices that stall nobody; those appended at `keepSinceMs` or later stay.
+   * Without a reader nothing goes. Minutes older than `ledgerDays` leave the minute ledger. Resolves to how many frames went.
+   */
+  trim(options?: { keepSinceMs: number }): Promise<number>
   /** Forgets a sink: its cursor no longer holds the log. Its dead letters go with it. */
   retire(sink: string): Promise<void>
-  /** Dead letters of a sink, oldest first. */
-  deadLetters(sink: string, options: { limit: number }): Promise<readonly StoredDeadLetter[]>
+  /** Dead letters of a sink, oldest first, over all shards; `after` goes on behind the last id of the page before. */
+  deadLetters(sink: string, options: { limit: number; after?: number }): Promise<readonly StoredDeadLetter[]>
+  /** Lets go of dead letters for good. They stay counted as dead-lettered. Resolves to how many there were. */
+  dropDeadLetters(sink: string, ids: readonly number[]): Promise<number>
+  /**
+   * Asks that dead letters be delivered again: each shard's make one batch, fixed from now on, which its reader's owner delivers.
+   * Those that cannot be decoded, or are in a batch already, are passed over. Resolves to how many were taken.
+   */
+  retryDeadLetters(sink: string, ids: readonly number[]): Promise<number>
+  /** The minute ledger of a sink over all shards: what its settles say was delivered, by minute of the records' own time, `from` up to but without `to`, in order. */
+  minutes(sink: string, range: { from: number; to: number }): Promise<readonly MinuteSum[]>
+  /** Frames from the first held at or after `from`, in order and about `maxBytes`, without being a reader: nothing is kept for it. */
+  peek(shard: string, from: Position, options: { maxBytes: number }): Promise<readonly Frame[]>
+  /** Where the shard's next frame will begin, or before that. */
+  end(shard: string): Promise<Position>
 }
 
 export interface Writer extends AsyncDisposable {
@@ -84,8 +100,11 @@ export interface ReaderOptions {
   /** Names the process in the lease. */
   readonly owner: string
   /** Where a sink that the log has never seen begins. */
-  readonly startAt: 'oldest' | 'now'
+  readonly startAt: StartAt
 }
+
+/** The oldest frame held, behind the newest, or the first appended at or after a time (Unix milliseconds). */
+export type StartAt = 'oldest' | 'now' | { readonly atMs: number }
 
 /**
  * One sink's end of one shard, owned by lease. Every changing call throws FencedError once another owner has taken it;
@@ -108,7 +127,7 @@ export interface Reader extends AsyncDisposable {
   /** Frames from the one that `from` points into, in order, at least one and about `maxBytes`; empty where there is none. Never a lease's business: reads stay reads. */
   read(from: Position, options: { maxBytes: number }): Promise<readonly Frame[]>
   /** Durably records the next block's boundary. `from` must be where the last seal, or the cursor, ends. */
-  seal(block: Omit<Seal, 'id'>): Promise<Seal>
+  seal(block: Omit<Seal, 'id' | 'deaths'>): Promise<Seal>
   /** Makes one seal two at a position within it, in one atomic step. Resolves to both, in order. */
   split(seal: Seal, at: Position, tokens: readonly [string, string]): Promise<readonly [Seal, Seal]>
   /**
@@ -116,6 +135,13 @@ export interface Reader extends AsyncDisposable {
    * The seal must be the oldest one. A repeat of a settle that already happened is a no-op.
    */
   settle(seal: Seal, settlement: Settlement): Promise<void>
+  /** Batches of dead letters that are to be delivered again, oldest first. */
+  retries(): Promise<readonly RetryBatch[]>
+  /**
+   * In one atomic step: what was delivered of the batch leaves the dead letters and moves from `deadLettered` to `delivered`; what was
+   * rejected again keeps its place with the new reason, and is in no batch any more. A repeat is a no-op.
+   */
+  settleRetry(batch: RetryBatch, settlement: RetrySettlement): Promise<void>
   /** Gives up this sink's records before `to`, counted as evicted, with the seals of them; `to` must not lie within a sealed block. For a buffer that is nearly full. */
   evict(to: Position, records: number): Promise<void>
 }
@@ -129,13 +155,43 @@ export interface Seal {
   readonly token: string
   /** The filter, redaction and sampling rules that it was sealed under, as JSON. */
   readonly shape: string
+  /** How many owners ended without letting go of the reader while it was sealed; parts of a split inherit it. Many: this block may be what ends them. */
+  readonly deaths: number
 }
 
 export interface Settlement {
   readonly delivered: number
   readonly filtered: number
   readonly deadLetters: readonly DeadLetter[]
+  /** The delivered records by minute, added to the minute ledger; the forwarder, which does not look into frames, has none. */
+  readonly minutes?: readonly MinuteSum[]
   /** The sink's own state: entries to put; an empty value deletes. */
+  readonly state?: ReadonlyMap<string, Uint8Array>
+}
+
+/** How many records of one minute, and which: two sets of equal count and sum are the same set but for one in 2^48. */
+export interface MinuteSum {
+  /** Minutes since 1970 of the records' `ts`. */
+  readonly minute: number
+  readonly records: number
+  /** Sum of the ids' last 12 hexadecimal digits, which are random, modulo 2^48. */
+  readonly idSum: number
+}
+
+/** 40: longer than a month's report looks back, and 1.5 MB a reader. */
+export const ledgerDays = 40
+
+/** Dead letters of one shard that are delivered again together; the same letters on every attempt. */
+export interface RetryBatch {
+  /** Grows from batch to batch of a shard. */
+  readonly id: number
+  readonly letters: readonly StoredDeadLetter[]
+}
+
+export interface RetrySettlement {
+  /** Letters that were rejected again, by id, with the reason. All others were delivered. */
+  readonly rejected: ReadonlyMap<number, string>
+  readonly minutes?: readonly MinuteSum[]
   readonly state?: ReadonlyMap<string, Uint8Array>
 }
 
@@ -148,10 +204,13 @@ export interface DeadLetter {
 }
 
 export interface StoredDeadLetter extends DeadLetter {
+  /** One of a kind among the sink's letters; grows with time within a shard. */
   readonly id: number
   readonly sink: string
   readonly shard: string
   readonly atMs: number
+  /** Somebody asked to deliver it again, and that has not been done yet. */
+  readonly isRetried: boolean
 }
 
 /**
@@ -167,6 +226,8 @@ export interface Ledger {
   readonly deadLettered: number
   readonly evicted: number
   readonly backlog: number
+  /** Dead letters that are kept; not a term of the equation, because some were dropped. */
+  readonly deadLettersHeld: number
   /** When the oldest record of the backlog was appended, Unix milliseconds; undefined where there is none. */
   readonly oldestAtMs: number | undefined
 }
