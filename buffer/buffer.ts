@@ -5,6 +5,7 @@
  * own, which keeps a cursor, the seals of blocks not yet settled, the sink's state and its counters. Members: sqlite, redis.
  */
 import type * as z from 'zod'
+import type { MinuteSum } from '../record/minute-sum.ts'
 import type { Log } from '../runtime/log.ts'
 
 /**
@@ -167,15 +168,6 @@ export interface Settlement {
   readonly minutes?: readonly MinuteSum[]
   /** The sink's own state: entries to put; an empty value deletes. */
   readonly state?: ReadonlyMap<string, Uint8Array>
-}
-
-/** How many records of one minute, and which: two sets of equal count and sum are the same set but for one in 2^48. */
-export interface MinuteSum {
-  /** Minutes since 1970 of the records' `ts`. */
-  readonly minute: number
-  readonly records: number
-  /** Sum of the ids' last 12 hexadecimal digits, which are random, modulo 2^48. */
-  readonly idSum: number
 }
 
 /** 40: longer than a month's report looks back, and 1.5 MB a reader. */
