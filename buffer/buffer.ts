@@ -67,7 +67,10 @@ export interface Buffer extends AsyncDisposable {
   retire(sink: string): Promise<void>
   /** Dead letters of a sink, oldest first, over all shards; `after` goes on behind the last id of the page before. */
   deadLetters(sink: string, options: { limit: number; after?: number }): Promise<readonly StoredDeadLetter[]>
-  /** Lets go of dead letters for good. They stay counted as dead-lettered. Resolves to how many there were. */
+  /**
+   * Lets go of dead letters for good. They stay counted as dead-lettered. Resolves to how many went. Those in a retry batch are passed over
+   * until it is settled: it may be on its way already, and is to be the same on every attempt.
+   */
   dropDeadLetters(sink: string, ids: readonly number[]): Promise<number>
   /**
    * Asks that dead letters be delivered again: each shard's make one batch, fixed from now on, which its reader's owner delivers.

@@ -1,4 +1,4 @@
-import { BufferUnavailableError, FencedError } from './buffer.ts'
+import { BufferUnavailableError, FencedError, type Reader } from './buffer.ts'
 
 /** 4 s: how long a dead owner's sink × shard stands still at most. */
 export const leaseMs = 4000
@@ -8,7 +8,7 @@ const renewEveryMs = 1000
 export interface LeaseOptions {
   /** Makes the lease last `leaseMs` from now. Throws FencedError once another owner has come. */
   readonly renew: () => Promise<void>
-  /** Lets the next owner take it at once. */
+  /** Lets the next owner take it at once, and know that this one has not died. */
   readonly release: () => Promise<void>
   /** Holds the lease until it is disposed: what closes the log lets go of all. */
   readonly among: Set<AsyncDisposable>
@@ -60,4 +60,13 @@ export function keepLease({ renew, release, among }: LeaseOptions): Lease {
   }
   among.add(lease)
   return lease
+}
+
+/** What the taking of a sink's reading end found. */
+export type Taken = Pick<Reader, 'sink' | 'shard' | 'fence' | 'cursor' | 'seals' | 'state'>
+
+/** A reader by what was taken, what may be asked of it, and the lease that it keeps until it is disposed. */
+export function ownReader(taken: Taken, calls: Omit<Reader, keyof Taken | keyof Lease>, options: LeaseOptions): Reader {
+  const lease = keepLease(options)
+  return { ...taken, ...calls, lost: lease.lost, [Symbol.asyncDispose]: () => lease[Symbol.asyncDispose]() }
 }

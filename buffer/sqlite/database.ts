@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLTagStore } from 'node:sqlite'
 import { ConfigError } from '../../runtime/check.ts'
 import { BufferFullError, BufferUnavailableError } from '../buffer.ts'
-import { schema, version } from './schema.ts'
+import { migrations } from './schema.ts'
 
 /** 5 s: another process' transaction takes milliseconds; whoever holds the lock for longer hangs. */
 const busyMs = 5000
@@ -46,13 +46,13 @@ export function openDatabase(dir: string): Database {
 
 function migrate(database: Database, db: DatabaseSync): void {
   const found = Number(db.prepare('PRAGMA user_version').get()?.user_version)
-  if (found === version) return
-  if (found !== 0)
+  if (found > migrations.length)
     throw new ConfigError(
-      `The buffer ${database.file} has format ${found}; this Penstock knows ${version}. Run the version that wrote it, or let that one deliver what it holds and give this one another folder.`,
+      `The buffer ${database.file} has format ${found}; this Penstock knows ${migrations.length}. Run the version that wrote it, or let that one deliver what it holds and give this one another folder.`,
     )
-  db.exec(schema)
-  database.sql.run`INSERT INTO log VALUES (1, ${randomUUID()}, 0, 0, 0, ${randomUUID()}, 0)`
+  for (const migration of migrations.slice(found)) db.exec(migration)
+  db.exec(`PRAGMA user_version = ${migrations.length}`)
+  if (found === 0) database.sql.run`INSERT INTO log VALUES (1, ${randomUUID()}, 0, 0, 0, ${randomUUID()}, 0)`
 }
 
 function wrap(file: string, db: DatabaseSync): Database {

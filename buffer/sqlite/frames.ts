@@ -1,6 +1,9 @@
 import type { SQLTagStore } from 'node:sqlite'
 import type { Frame, StampedFrame } from '../buffer.ts'
 
+/** There is one shard: several files would not make a disk faster. */
+export const onlyShard = '0'
+
 interface FrameRow {
   readonly offset: number
   readonly count: number

@@ -1,6 +1,6 @@
 import type { Ledger, ProducerReport, ShardReport } from '../buffer.ts'
 import type { Database } from './database.ts'
-import { onlyShard } from './reader.ts'
+import { onlyShard } from './frames.ts'
 
 interface LedgerRow {
   readonly sink: string
@@ -33,6 +33,7 @@ export function inspect(db: Database, maxBytes: number): ShardReport {
 /** One walk over the counts of the frames gives every sink's backlog: from the foremost cursor to the hindmost. */
 function findLedgers({ sql }: Database, cumulative: number): Ledger[] {
   const rows = sql.all`SELECT * FROM readers ORDER BY cursor_offset DESC` as unknown as LedgerRow[] // as the schema has it
+  const held = countDeadLetters(sql)
   let countedFrom = Number.MAX_SAFE_INTEGER
   let records = 0
   return rows.map((row) => {
@@ -42,6 +43,7 @@ function findLedgers({ sql }: Database, cumulative: number): Ledger[] {
     return {
       ...{ sink, appended: cumulative - started, delivered, filtered, deadLettered, evicted },
       backlog: records - row.cursor_index,
+      deadLettersHeld: held.get(sink) ?? 0,
       oldestAtMs: appendedAt(sql, row.cursor_offset),
     }
   })
@@ -52,6 +54,11 @@ function countRecords(sql: Database['sql'], from: number, before: number): numbe
     SELECT ifnull(sum(count), 0) AS records FROM frames INDEXED BY frames_by_count WHERE offset >= ${from} AND offset < ${before}
   ` as { records: number } // one row
   return records
+}
+
+function countDeadLetters(sql: Database['sql']): ReadonlyMap<string, number> {
+  const rows = sql.all`SELECT sink, count(*) AS held FROM dead_letters GROUP BY sink`
+  return new Map((rows as unknown as { sink: string; held: number }[]).map(({ sink, held }) => [sink, held])) // the columns are named in the statement
 }
 
 function appendedAt(sql: Database['sql'], offset: number): number | undefined {

@@ -2,27 +2,24 @@ import type { SQLTagStore } from 'node:sqlite'
 import {
   comparePositions,
   FencedError,
-  type Frame,
   LogResetError,
   type Position,
   type Reader,
   type ReaderOptions,
-  type Seal,
-  type Settlement,
+  type StartAt,
 } from '../buffer.ts'
-import { keepLease, type Lease, leaseMs } from '../lease.ts'
+import { leaseMs, ownReader, type Taken } from '../lease.ts'
 import type { Database } from './database.ts'
-import { readFrames } from './frames.ts'
-import { addSeal, findSeals, splitSeal } from './seals.ts'
-import { evictTo, settleSeal } from './settle.ts'
-
-/** There is one shard: several files would not make a disk faster. */
-export const onlyShard = '0'
+import { findRetries } from './dead-letters.ts'
+import { onlyShard, readFrames } from './frames.ts'
+import { addSeal, countDeath, findSeals, splitSeal } from './seals.ts'
+import { evictTo, settleRetry, settleSeal } from './settle.ts'
 
 interface ReaderRow {
   readonly sink: string
   readonly owner: string
   readonly fence: number
+  /** 0 where the last owner let go. */
   readonly lease_until_ms: number
   readonly cursor_offset: number
   readonly cursor_index: number
@@ -44,21 +41,26 @@ export function takeReader(log: ReaderLog, options: ReaderOptions): Reader | und
     const known = findReader(sql, sink)
     if (known && known.owner !== owner && known.lease_until_ms > now()) return undefined
     if (!known) register(sql, options)
+    else if (known.lease_until_ms !== 0) countDeath(sql, sink)
     const { fence } = sql.get`UPDATE log SET fence = fence + 1 RETURNING fence` as { fence: number } // made with the file
     sql.run`UPDATE readers SET owner = ${owner}, fence = ${fence}, lease_until_ms = ${now() + leaseMs} WHERE sink = ${sink}`
     const cursor = cursorOf(findReader(sql, sink)!) // registered above
-    return { sink, fence, cursor, seals: findSeals(sql, sink), state: findState(sql, sink) }
+    return { sink, shard: onlyShard, fence, cursor, seals: findSeals(sql, sink), state: findState(sql, sink) }
   })
-  return taken && new SqliteReader(log, taken)
+  return taken && openReader(log, taken)
 }
 
 function register(sql: SQLTagStore, { sink, owner, startAt }: ReaderOptions): void {
-  const { start } = (
-    startAt === 'now'
-      ? sql.get`SELECT cumulative AS start FROM log`
-      : sql.get`SELECT ifnull((SELECT min(offset) FROM frames), cumulative) AS start FROM log`
-  ) as { start: number } // made with the file
+  const start = findStart(sql, startAt)
   sql.run`INSERT INTO readers (sink, started, cursor_offset, cursor_index, fence, owner, lease_until_ms) VALUES (${sink}, ${start}, ${start}, 0, 0, ${owner}, 0)`
+}
+
+function findStart(sql: SQLTagStore, startAt: StartAt): number {
+  const { cumulative } = sql.get`SELECT cumulative FROM log` as { cumulative: number } // made with the file
+  if (startAt === 'now') return cumulative
+  const sinceMs = startAt === 'oldest' ? 0 : startAt.atMs
+  const first = sql.get`SELECT offset FROM frames INDEXED BY frames_by_count WHERE appended_at_ms >= ${sinceMs} ORDER BY offset LIMIT 1`
+  return (first as { offset: number } | undefined)?.offset ?? cumulative // the column is named in the statement
 }
 
 function findReader(sql: SQLTagStore, sink: string): ReaderRow | undefined {
@@ -74,79 +76,40 @@ function cursorOf(row: ReaderRow): Position {
   return { offset: row.cursor_offset, index: row.cursor_index }
 }
 
-class SqliteReader implements Reader {
-  readonly sink: string
-  readonly shard = onlyShard
-  readonly fence: number
-  readonly cursor: Position
-  readonly seals: readonly Seal[]
-  readonly state: ReadonlyMap<string, Uint8Array>
-  readonly lost: AbortSignal
-  readonly #db: Database
-  readonly #sql: SQLTagStore
-  readonly #now: () => number
-  readonly #lease: Lease
-
-  constructor({ db, leases, now }: ReaderLog, taken: Pick<Reader, 'sink' | 'fence' | 'cursor' | 'seals' | 'state'>) {
-    this.sink = taken.sink
-    this.fence = taken.fence
-    this.cursor = taken.cursor
-    this.seals = taken.seals
-    this.state = taken.state
-    this.#db = db
-    this.#sql = db.sql
-    this.#now = now
-    this.#lease = keepLease({
-      renew: async () => this.#change(() => this.#setLease(now() + leaseMs)),
-      release: async () => this.#change(() => this.#setLease(0)),
-      among: leases,
-    })
-    this.lost = this.#lease.lost
-  }
-
-  async read(from: Position, { maxBytes }: { maxBytes: number }): Promise<readonly Frame[]> {
-    return this.#db.snapshot(() => {
-      const frames = readFrames(this.#sql, from.offset, maxBytes)
-      // What lies before the cursor may have been trimmed meanwhile, what lies beyond it never.
-      if (frames[0] && frames[0].offset > from.offset && comparePositions(from, this.#ownedCursor()) >= 0)
-        throw new LogResetError(`The log lacks the frames from record ${from.offset} to ${frames[0].offset}.`)
-      return frames
-    })
-  }
-
-  async seal(block: Omit<Seal, 'id'>): Promise<Seal> {
-    return this.#change((cursor) => addSeal(this.#sql, this.sink, cursor, block))
-  }
-
-  async split(seal: Seal, at: Position, tokens: readonly [string, string]): Promise<readonly [Seal, Seal]> {
-    return this.#change(() => splitSeal(this.#sql, this.sink, seal, at, tokens))
-  }
-
-  async settle(seal: Seal, settlement: Settlement): Promise<void> {
-    this.#change((cursor) => settleSeal(this.#sql, this.sink, cursor, seal, settlement, this.#now()))
-  }
-
-  async evict(to: Position, records: number): Promise<void> {
-    this.#change((cursor) => evictTo(this.#sql, this.sink, cursor, to, records))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lease[Symbol.asyncDispose]()
-  }
-
-  #change<T>(work: (cursor: Position) => T): T {
-    return this.#db.change(() => work(this.#ownedCursor()))
-  }
+function openReader({ db, leases, now }: ReaderLog, taken: Taken): Reader {
+  const { sql } = db
+  const { sink, fence } = taken
 
   /** Where everything before is settled now. Throws FencedError once somebody else has taken this sink. */
-  #ownedCursor(): Position {
-    const row = findReader(this.#sql, this.sink)
-    if (!row) throw new FencedError(`${this.sink} was retired.`)
-    if (row.fence !== this.fence) throw new FencedError(`${this.sink} was taken by ${row.owner}.`)
+  function ownedCursor(): Position {
+    const row = findReader(sql, sink)
+    if (!row) throw new FencedError(`${sink} was retired.`)
+    if (row.fence !== fence) throw new FencedError(`${sink} was taken by ${row.owner}.`)
     return cursorOf(row)
   }
 
-  #setLease(untilMs: number): void {
-    this.#sql.run`UPDATE readers SET lease_until_ms = ${untilMs} WHERE sink = ${this.sink}`
-  }
+  const change = <T>(work: (cursor: Position) => T) => db.change(() => work(ownedCursor()))
+  const setLease = async (untilMs: number) =>
+    void change(() => sql.run`UPDATE readers SET lease_until_ms = ${untilMs} WHERE sink = ${sink}`)
+
+  return ownReader(
+    taken,
+    {
+      read: async (from, { maxBytes }) =>
+        db.snapshot(() => {
+          const frames = readFrames(sql, from.offset, maxBytes)
+          // What lies before the cursor may have been trimmed meanwhile, what lies beyond it never.
+          if (frames[0] && frames[0].offset > from.offset && comparePositions(from, ownedCursor()) >= 0)
+            throw new LogResetError(`The log lacks the frames from record ${from.offset} to ${frames[0].offset}.`)
+          return frames
+        }),
+      seal: async (block) => change((cursor) => addSeal(sql, sink, cursor, block)),
+      split: async (seal, at, tokens) => change(() => splitSeal(sql, sink, seal, at, tokens)),
+      settle: async (seal, settlement) => change((cursor) => settleSeal(sql, sink, cursor, seal, settlement, now())),
+      retries: async () => db.snapshot(() => findRetries(sql, sink)),
+      settleRetry: async (batch, settlement) => change(() => settleRetry(sql, sink, batch, settlement)),
+      evict: async (to, records) => change((cursor) => evictTo(sql, sink, cursor, to, records)),
+    },
+    { renew: () => setLease(now() + leaseMs), release: () => setLease(0), among: leases },
+  )
 }

@@ -1,12 +1,9 @@
-/** Kept in `user_version`; a new one comes with a migration from the one before. */
-export const version = 1
-
 /*
   A frame's offset is the number of records before it since the log began, so `offset + index` orders all records, and
   `cumulative` is the sum over all frames that ever were. A fence is drawn from one counter for all sinks, so that a sink
   that was retired and registered anew never gets an old owner's number again.
 */
-export const schema = `
+const first = `
   CREATE TABLE log (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     incarnation TEXT NOT NULL,
@@ -82,6 +79,34 @@ export const schema = `
     bytes BLOB NOT NULL
   ) STRICT;
   CREATE INDEX dead_letters_by_sink ON dead_letters (sink, id);
-
-  PRAGMA user_version = ${version};
 `
+
+/*
+  A dead letter with a `retry_id` is in the batch of that number. A minute's `id_sum` is modulo 2^48. The index over the frames
+  finds the first one since a time without their bytes.
+*/
+const second = `
+  ALTER TABLE seals ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE retries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink TEXT NOT NULL REFERENCES readers ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX retries_by_sink ON retries (sink, id);
+  ALTER TABLE dead_letters ADD COLUMN retry_id INTEGER REFERENCES retries;
+  CREATE INDEX dead_letters_by_retry ON dead_letters (retry_id) WHERE retry_id IS NOT NULL;
+
+  CREATE TABLE minutes (
+    sink TEXT NOT NULL REFERENCES readers ON DELETE CASCADE,
+    minute INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    id_sum INTEGER NOT NULL,
+    PRIMARY KEY (sink, minute)
+  ) STRICT, WITHOUT ROWID;
+
+  DROP INDEX frames_by_count;
+  CREATE INDEX frames_by_count ON frames (offset, count, appended_at_ms);
+`
+
+/** From an empty file to the present format, each by one; how many were made is kept in `user_version`. */
+export const migrations = [first, second] as const

@@ -9,6 +9,7 @@ interface SealRow {
   readonly to_index: number
   readonly token: string
   readonly shape: string
+  readonly deaths: number
 }
 
 /** A sink's seals, oldest first. */
@@ -17,8 +18,13 @@ export function findSeals(sql: SQLTagStore, sink: string): Seal[] {
   return (rows as unknown as SealRow[]).map(toSeal) // as the schema has it
 }
 
+/** An owner has ended without letting go: what it had sealed may be why. */
+export function countDeath(sql: SQLTagStore, sink: string): void {
+  sql.run`UPDATE seals SET deaths = deaths + 1 WHERE sink = ${sink}`
+}
+
 /** Adds a seal behind the last one, or behind the cursor where there is none; a repeat finds the one that is there. */
-export function addSeal(sql: SQLTagStore, sink: string, cursor: Position, block: Omit<Seal, 'id'>): Seal {
+export function addSeal(sql: SQLTagStore, sink: string, cursor: Position, block: Omit<Seal, 'id' | 'deaths'>): Seal {
   const last = findSeals(sql, sink).at(-1)
   if (last && isSame(last, block)) return last
   const end = last?.to ?? cursor
@@ -29,7 +35,7 @@ export function addSeal(sql: SQLTagStore, sink: string, cursor: Position, block:
   const { cumulative } = sql.get`SELECT cumulative FROM log` as { cumulative: number } // made with the file
   if (block.to.offset + block.to.index > cumulative)
     throw new Error(`A block of ${sink} cannot end at ${show(block.to)}: the log ends at ${cumulative}.`)
-  return insertSeal(sql, sink, block)
+  return insertSeal(sql, sink, { ...block, deaths: 0 })
 }
 
 /** Replaces a seal by its two halves; a repeat finds them. */
@@ -52,13 +58,15 @@ export function splitSeal(
   if (comparePositions(at, whole.from) <= 0 || comparePositions(at, whole.to) >= 0)
     throw new Error(`A block of ${sink} from ${show(whole.from)} to ${show(whole.to)} cannot be split at ${show(at)}.`)
   sql.run`DELETE FROM seals WHERE id = ${seal.id}`
-  return [insertSeal(sql, sink, first), insertSeal(sql, sink, second)]
+  const { deaths } = whole
+  return [insertSeal(sql, sink, { ...first, deaths }), insertSeal(sql, sink, { ...second, deaths })]
 }
 
-function insertSeal(sql: SQLTagStore, sink: string, { from, to, token, shape }: Omit<Seal, 'id'>): Seal {
+function insertSeal(sql: SQLTagStore, sink: string, seal: Omit<Seal, 'id'>): Seal {
+  const { from, to, token, shape, deaths } = seal
   const { lastInsertRowid } =
-    sql.run`INSERT INTO seals (sink, from_offset, from_index, to_offset, to_index, token, shape) VALUES (${sink}, ${from.offset}, ${from.index}, ${to.offset}, ${to.index}, ${token}, ${shape})`
-  return { id: Number(lastInsertRowid), from, to, token, shape }
+    sql.run`INSERT INTO seals (sink, from_offset, from_index, to_offset, to_index, token, shape, deaths) VALUES (${sink}, ${from.offset}, ${from.index}, ${to.offset}, ${to.index}, ${token}, ${shape}, ${deaths})`
+  return { id: Number(lastInsertRowid), from, to, token, shape, deaths }
 }
 
 function toSeal(row: SealRow): Seal {
@@ -68,10 +76,11 @@ function toSeal(row: SealRow): Seal {
     to: { offset: row.to_offset, index: row.to_index },
     token: row.token,
     shape: row.shape,
+    deaths: row.deaths,
   }
 }
 
-function isSame(seal: Seal, block: Omit<Seal, 'id'>): boolean {
+function isSame(seal: Seal, block: Omit<Seal, 'id' | 'deaths'>): boolean {
   return (
     seal.token === block.token &&
     seal.shape === block.shape &&

@@ -1,6 +1,8 @@
+import type { MinuteSum } from '../../record/minute-sum.ts'
 import type {
   Buffer,
-  DeadLetter,
+  Frame,
+  Position,
   Reader,
   ReaderOptions,
   ShardReport,
@@ -10,10 +12,12 @@ import type {
 } from '../buffer.ts'
 import { appendFrames, nextSeq, skipFrames } from './append.ts'
 import { type Database, openDatabase } from './database.ts'
+import { dropDeadLetters, listDeadLetters, retryDeadLetters } from './dead-letters.ts'
 import { DiskRoom } from './disk-room.ts'
-import { findFrames } from './frames.ts'
+import { findFrames, onlyShard, readFrames } from './frames.ts'
 import { inspect } from './inspect.ts'
-import { onlyShard, takeReader } from './reader.ts'
+import { findMinutes } from './minutes.ts'
+import { takeReader } from './reader.ts'
 import { trimFrames } from './trim.ts'
 
 export interface SqliteBufferOptions {
@@ -86,23 +90,41 @@ class OpenSqliteBuffer implements SqliteBuffer {
     return [inspect(this.#db, this.#options.maxBytes)]
   }
 
-  async trim(): Promise<number> {
+  async trim({ keepSinceMs } = { keepSinceMs: Number.POSITIVE_INFINITY }): Promise<number> {
     this.#disk.check()
     const { keepMs = 0, maxBytes } = this.#options
-    return await trimFrames(this.#db, { keepMs, maxBytes, now: this.#now })
+    return await trimFrames(this.#db, { keepMs, keepSinceMs, maxBytes, now: this.#now })
   }
 
   async retire(sink: string): Promise<void> {
     this.#db.change(() => this.#db.sql.run`DELETE FROM readers WHERE sink = ${sink}`)
   }
 
-  async deadLetters(sink: string, { limit }: { limit: number }): Promise<readonly StoredDeadLetter[]> {
-    const rows = this.#db.snapshot(
-      () =>
-        this.#db.sql
-          .all`SELECT id, at_ms AS atMs, form, reason, bytes FROM dead_letters WHERE sink = ${sink} ORDER BY id LIMIT ${limit}`,
-    ) as unknown as (DeadLetter & { id: number; atMs: number })[] // the columns are named in the statement
-    return rows.map((row) => ({ ...row, sink, shard: onlyShard }))
+  async deadLetters(sink: string, page: { limit: number; after?: number }): Promise<readonly StoredDeadLetter[]> {
+    return this.#db.snapshot(() => listDeadLetters(this.#db.sql, sink, page))
+  }
+
+  async dropDeadLetters(sink: string, ids: readonly number[]): Promise<number> {
+    return this.#db.change(() => dropDeadLetters(this.#db.sql, sink, ids))
+  }
+
+  async retryDeadLetters(sink: string, ids: readonly number[]): Promise<number> {
+    return this.#db.change(() => retryDeadLetters(this.#db.sql, sink, ids))
+  }
+
+  async minutes(sink: string, range: { from: number; to: number }): Promise<readonly MinuteSum[]> {
+    return this.#db.snapshot(() => findMinutes(this.#db.sql, sink, range))
+  }
+
+  async peek(_shard: string, from: Position, { maxBytes }: { maxBytes: number }): Promise<readonly Frame[]> {
+    return this.#db.snapshot(() => readFrames(this.#db.sql, from.offset, maxBytes))
+  }
+
+  async end(): Promise<Position> {
+    const { cumulative } = this.#db.snapshot(() => this.#db.sql.get`SELECT cumulative FROM log`) as {
+      cumulative: number
+    } // made with the file
+    return { offset: cumulative, index: 0 }
   }
 
   async nextBoot(): Promise<{ producer: string; boot: number }> {

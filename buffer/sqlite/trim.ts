@@ -1,9 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Database } from './database.ts'
+import { forgetMinutes } from './minutes.ts'
 
 export interface TrimOptions {
   /** Passed frames stay for this long, while the log is less than half full. */
   readonly keepMs: number
+  /** Frames appended at this time or later stay, however full the log is. */
+  readonly keepSinceMs: number
   readonly maxBytes: number
   readonly now: () => number
 }
@@ -32,10 +35,11 @@ export async function trimFrames(db: Database, options: TrimOptions): Promise<nu
     await turn()
   }
   forgetProducers(db, options.now() - forgetProducersAfterMs)
+  db.change(() => forgetMinutes(db.sql, options.now()))
   return total
 }
 
-function trimSlice({ sql }: Database, limit: number, { keepMs, maxBytes, now }: TrimOptions): number {
+function trimSlice({ sql }: Database, limit: number, { keepMs, keepSinceMs, maxBytes, now }: TrimOptions): number {
   // Without a reader the minimum is NULL, and nothing lies before it.
   const passed = sql.all`
     SELECT offset, length(bytes) AS size, appended_at_ms FROM frames
@@ -45,6 +49,7 @@ function trimSlice({ sql }: Database, limit: number, { keepMs, maxBytes, now }: 
   let restBytes = heldBytes
   let gone = 0
   for (const { size, appended_at_ms } of passed) {
+    if (appended_at_ms >= keepSinceMs) break
     if (appended_at_ms > now() - keepMs && restBytes <= maxBytes / 2) break
     restBytes -= size
     gone++
