@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 import { type DeadLetter, endOf, type Frame, type Position } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
-import { Undecodable } from '../record/frame.ts'
+import { sliceRecord, Undecodable } from '../record/frame.ts'
+import { MinuteSums } from '../record/minute-sum.ts'
 import type { Entry } from './frame-cache.ts'
 
 /** Consecutive entries of one frame, from `start` up to `end`. */
-interface Span {
+export interface Span {
   readonly frame: Frame
   readonly start: number
   readonly end: number
@@ -21,6 +22,8 @@ export class Draft {
   readonly #decode: (frame: Frame) => readonly Entry[]
   /** Dead letters for what could not be decoded, by its place among the entries; found by the first whole pass. */
   readonly #undecodable = new Map<number, DeadLetter>()
+  /** What the first whole pass summed up. */
+  #minutes = new MinuteSums()
   #wasPassed = false
   readonly from: Position
   /** Entries held, decodable or not. */
@@ -37,6 +40,11 @@ export class Draft {
     const last = this.#spans.at(-1)
     if (!last) return this.from
     return last.end === last.frame.count ? endOf(last.frame) : { offset: last.frame.offset, index: last.end }
+  }
+
+  /** What the draft holds, so that another process can make the same one of it. */
+  get spans(): readonly Span[] {
+    return this.#spans
   }
 
   get appendedAtMs(): number {
@@ -78,22 +86,42 @@ export class Draft {
 
   /** The records that can be decoded, in order; decoded frame by frame, and kept by nobody here. */
   *records(): Generator<RequestRecord, void, undefined> {
+    const minutes = this.#wasPassed ? undefined : new MinuteSums()
     let place = 0
     for (const { frame, start, end } of this.#spans) {
       const entries = this.#decode(frame)
       for (let index = start; index < end; index++, place++) {
         const entry = entries[index]
-        if (entry && !(entry instanceof Undecodable)) yield entry
-        else if (entry) this.#undecodable.set(place, toUndecodableLetter(entry))
+        if (entry && !(entry instanceof Undecodable)) {
+          minutes?.add(entry)
+          yield entry
+        } else if (entry) this.#undecodable.set(place, toUndecodableLetter(entry))
       }
     }
+    if (minutes) this.#minutes = minutes
     this.#wasPassed = true
+  }
+
+  /** The records that can be decoded, by minute. Of the draft's own: whoever takes a record back does so once. */
+  get minutes(): MinuteSums {
+    this.#pass()
+    return this.#minutes
+  }
+
+  /** The bytes of the only entry, without decoding it. */
+  onlyBytes(): Uint8Array {
+    const [span] = this.#spans
+    return span && this.size === 1 ? sliceRecord(span.frame.bytes, span.start) : new Uint8Array()
   }
 
   /** Dead letters for the entries that cannot be decoded, by their place among the entries. */
   undecodable(): ReadonlyMap<number, DeadLetter> {
-    if (!this.#wasPassed) for (const _ of this.records()); // the pass finds them
+    this.#pass()
     return this.#undecodable
+  }
+
+  #pass(): void {
+    if (!this.#wasPassed) for (const _ of this.records()); // what a pass finds is wanted, not the records
   }
 
   /** Place among the entries of the `n`-th record that can be decoded. */

@@ -1,4 +1,5 @@
-import type { Buffer, DeadLetter, Reader, Seal } from '../buffer/buffer.ts'
+import type { Buffer, Reader, Seal } from '../buffer/buffer.ts'
+import type { RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
 import type { BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
 import { type Attempted, type AttemptObserver, attempt, halt } from './attempt.ts'
@@ -184,22 +185,24 @@ export class Session {
     reason: string,
   ): Promise<void> {
     const { reader, sink, observer } = this.#options
-    const deadLetters = [...draft.undecodable().values(), ...toDeadLetters(draft, rejected, reason)]
+    const refused = recordsAt(draft, rejected)
+    const deadLetters = [...draft.undecodable().values(), ...refused.map((record) => toDeadLetter(record, reason))]
     const delivered = draft.size - deadLetters.length
+    const sums = draft.minutes
+    for (const record of refused) sums.remove(record)
+    const minutes = sums.toList()
     const state = attempted.stored ? attempted.written?.state : undefined
-    await this.#persist(() => reader.settle(seal, { delivered, filtered: 0, deadLetters, ...(state ? { state } : {}) }))
+    const settlement = { delivered, filtered: 0, deadLetters, minutes, ...(state ? { state } : {}) }
+    await this.#persist(() => reader.settle(seal, settlement))
     sink.settled?.(attempted.block)
     observer.onSettled({ delivered, deadLettered: deadLetters.length, bytes: draft.bytes })
   }
 }
 
-function toDeadLetters(draft: Draft, indexes: readonly number[], reason: string): DeadLetter[] {
+function recordsAt(draft: Draft, indexes: readonly number[]): RequestRecord[] {
   if (indexes.length === 0) return []
   const records = [...draft.records()]
-  return [...new Set(indexes)].flatMap((index) => {
-    const record = records[index]
-    return record ? [toDeadLetter(record, reason)] : []
-  })
+  return [...new Set(indexes)].flatMap((index) => records[index] ?? [])
 }
 
 /** Before the first record that the backend named, or behind it where it comes first; in the middle where it named none. Counted in entries. */

@@ -157,6 +157,18 @@ export function decodeFrame(bytes: Uint8Array): (RequestRecord | Undecodable)[] 
   return records
 }
 
+/** The bytes of one record of a frame, without decoding it; empty where the frame is too short to have it. */
+export function sliceRecord(bytes: Uint8Array, index: number): Uint8Array {
+  const frame = asBuffer(bytes)
+  if (frame.length < headBytes) return new Uint8Array()
+  const count = frame.readUInt32BE(44)
+  const namesAt = headBytes + count * 4
+  if (index >= count || frame.length < namesAt) return new Uint8Array()
+  let at = namesAt + frame.readUInt32BE(48)
+  for (let i = 0; i < index; i++) at += frame.readUInt32BE(headBytes + i * 4)
+  return Buffer.from(frame.subarray(at, at + frame.readUInt32BE(headBytes + index * 4)))
+}
+
 type ToRecord = (values: readonly unknown[]) => RequestRecord
 
 function toRecordOrReason(frame: Buffer, start: number, end: number, toRecord: ToRecord): RequestRecord | Undecodable {
