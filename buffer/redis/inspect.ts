@@ -53,6 +53,7 @@ function toLedgers(
       delivered: numberIn(fields, 'delivered'),
       filtered: numberIn(fields, 'filtered'),
       deadLettered: numberIn(fields, 'deadLettered'),
+      deadLettersHeld: numberIn(fields, 'deadLettered') - numberIn(fields, 'dropped'),
       evicted: numberIn(fields, 'evicted'),
       backlog: next ? log.end - Math.max(cursor, next.offset) : 0,
       oldestAtMs: next?.atMs,

@@ -6,8 +6,8 @@ export interface ShardKeys {
   readonly readers: string
   /** Those that every script gets first; the last of them never exists. */
   readonly common: readonly string[]
-  /** Seals, state and dead letters of a sink. */
-  ofSink(sink: string): readonly [seals: string, state: string, deadLetters: string]
+  /** Seals, state, dead letters, which of those are in a retry batch, why those that were retried were rejected again, and the minute ledger of a sink. */
+  ofSink(sink: string): readonly string[]
 }
 
 export function shardKeys(prefix: string, shard: string): ShardKeys {
@@ -16,6 +16,6 @@ export function shardKeys(prefix: string, shard: string): ShardKeys {
   return {
     ...{ log, meta, producers, readers },
     common: [log, meta, producers, readers, key('nothing')],
-    ofSink: (sink) => [key(`seals:${sink}`), key(`state:${sink}`), key(`dead:${sink}`)],
+    ofSink: (sink) => ['seals', 'state', 'dead', 'retries', 'reasons', 'minutes'].map((name) => key(`${name}:${sink}`)),
   }
 }

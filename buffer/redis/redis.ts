@@ -1,13 +1,26 @@
 import { randomUUID } from 'node:crypto'
+import type { MinuteSum } from '../../record/minute-sum.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { Buffer, DeadLetter, Reader, ReaderOptions, ShardReport, StoredDeadLetter, Writer } from '../buffer.ts'
+import type {
+  Buffer,
+  Frame,
+  Position,
+  Reader,
+  ReaderOptions,
+  ShardReport,
+  StoredDeadLetter,
+  Writer,
+} from '../buffer.ts'
 import { type Connection, openConnection } from './connection.ts'
+import { changeDeadLetters, listDeadLetters } from './dead-letters.ts'
+import { FrameRange } from './frames.ts'
 import { inspect } from './inspect.ts'
 import { shardKeys } from './keys.ts'
+import { findMinutes, oldestHour } from './minutes.ts'
 import type { RedisBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
-import { evaluate, type Reply, toEntries, toList, toNumber, toText } from './script.ts'
+import { evaluate, toList, toNumber, toText } from './script.ts'
 import { checkServers, type ServerFacts } from './server.ts'
 import { Shard } from './shard.ts'
 import { RedisWriter } from './writer.ts'
@@ -18,6 +31,8 @@ const shareOfMemory = 0.9
 const unlimitedBytes = 2 * 1024 ** 3
 /** 10,000: 20 full frames, whose memory Redis frees in about a millisecond. */
 const sliceRecords = 10_000
+/** Kept in every shard: 1 was without deaths, retries and the minute ledger, and can be read as it is. */
+const version = 2
 /** 90 days: a producer that comes back later than that is met as a new one. */
 const forgetProducersAfterMs = 90 * 24 * 3600 * 1000
 
@@ -42,8 +57,14 @@ async function openShard(
   { options, facts, log }: { options: RedisBufferOptions; facts: ServerFacts; log: Log },
 ): Promise<Shard> {
   const keys = shardKeys(options.prefix, name)
-  const reply = await connection.ask((client) => evaluate(client, 'open', keys.common, [randomUUID(), options.shards]))
-  const [, incarnation, shards, gone] = reply
+  const reply = await connection.ask((client) =>
+    evaluate(client, 'open', keys.common, [randomUUID(), options.shards, version]),
+  )
+  const [status, incarnation, shards, gone] = reply
+  if (toText(status) === 'newer')
+    throw new ConfigError(
+      `The log ${options.prefix} in Redis has format ${toText(incarnation)}; this Penstock knows ${version}. Run the version that wrote it, or give this one another prefix.`,
+    )
   if (toNumber(shards) > options.shards)
     throw new ConfigError(
       `The log ${options.prefix} in Redis has ${toText(shards)} shards: set shards to that, since those beyond ${options.shards} would not be read.`,
@@ -62,6 +83,8 @@ class RedisBuffer implements Buffer {
   readonly #connection: Connection
   readonly #shards: readonly Shard[]
   readonly #maxShardBytes: number
+  /** What peeks into each shard have learned of its frames. */
+  readonly #peeked: ReadonlyMap<string, FrameRange>
   readonly #leases = new Set<AsyncDisposable>()
 
   constructor(connection: Connection, shards: readonly Shard[], maxShardBytes: number) {
@@ -69,6 +92,7 @@ class RedisBuffer implements Buffer {
     this.shards = shards.map(({ name }) => name)
     this.#connection = connection
     this.#shards = shards
+    this.#peeked = new Map(shards.map((shard) => [shard.name, new FrameRange(shard)]))
     this.#maxShardBytes = maxShardBytes
   }
 
@@ -77,57 +101,73 @@ class RedisBuffer implements Buffer {
   }
 
   async reader(options: ReaderOptions): Promise<Reader | undefined> {
-    const shard = this.#shards.find(({ name }) => name === options.shard)
-    if (!shard) throw new Error(`The log has no shard ${options.shard}; there are ${this.shards.join(', ')}.`)
-    return await takeReader(shard, options, this.#leases)
+    return await takeReader(this.#shard(options.shard), options, this.#leases)
   }
 
   async inspect(): Promise<readonly ShardReport[]> {
     return await Promise.all(this.#shards.map((shard) => inspect(shard, this.#maxShardBytes)))
   }
 
-  async trim(): Promise<number> {
-    const gone = await Promise.all(this.#shards.map(trimShard))
-    return gone.reduce((sum, frames) => sum + frames, 0)
+  async trim(options?: { keepSinceMs: number }): Promise<number> {
+    return sum(await Promise.all(this.#shards.map((shard) => trimShard(shard, options))))
   }
 
   async retire(sink: string): Promise<void> {
     await Promise.all(this.#shards.map((shard) => shard.run('retire', [sink], sink)))
   }
 
-  async deadLetters(sink: string, { limit }: { limit: number }): Promise<readonly StoredDeadLetter[]> {
-    const letters = await Promise.all(this.#shards.map((shard) => deadLettersIn(shard, sink, limit)))
+  async deadLetters(sink: string, page: { limit: number; after?: number }): Promise<readonly StoredDeadLetter[]> {
+    const letters = await Promise.all(this.#shards.map((shard) => listDeadLetters(shard, sink, page)))
     return letters
       .flat()
-      .sort((a, b) => a.atMs - b.atMs || a.id - b.id)
-      .slice(0, limit)
+      .sort((a, b) => a.id - b.id)
+      .slice(0, page.limit)
+  }
+
+  async dropDeadLetters(sink: string, ids: readonly number[]): Promise<number> {
+    return sum(await Promise.all(this.#shards.map((shard) => changeDeadLetters(shard, 'drop', sink, ids))))
+  }
+
+  async retryDeadLetters(sink: string, ids: readonly number[]): Promise<number> {
+    return sum(await Promise.all(this.#shards.map((shard) => changeDeadLetters(shard, 'retry', sink, ids))))
+  }
+
+  async minutes(sink: string, range: { from: number; to: number }): Promise<readonly MinuteSum[]> {
+    return await findMinutes(this.#shards, sink, range)
+  }
+
+  async peek(shard: string, from: Position, { maxBytes }: { maxBytes: number }): Promise<readonly Frame[]> {
+    // In this order on one connection: the log was still the same after it was read.
+    const [frames] = await Promise.all([this.#peeked.get(shard)?.read(from, maxBytes), this.end(shard)])
+    return frames ?? []
+  }
+
+  async end(shard: string): Promise<Position> {
+    const [, cumulative] = await this.#shard(shard).run('end', [])
+    return { offset: toNumber(cumulative), index: 0 }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#leases].map((lease) => lease[Symbol.asyncDispose]()))
     await this.#connection[Symbol.asyncDispose]()
   }
-}
 
-async function trimShard(shard: Shard): Promise<number> {
-  for (let total = 0; ; ) {
-    const [, gone, isMore] = await shard.run('trim', [sliceRecords, forgetProducersAfterMs])
-    total += toNumber(gone)
-    if (isMore !== 1) return total
+  #shard(name: string): Shard {
+    const shard = this.#shards.find((one) => one.name === name)
+    if (!shard) throw new Error(`The log has no shard ${name}; there are ${this.shards.join(', ')}.`)
+    return shard
   }
 }
 
-async function deadLettersIn(shard: Shard, sink: string, limit: number): Promise<StoredDeadLetter[]> {
-  const [, , key] = shard.keys.ofSink(sink)
-  const entries = await shard.connection.ask((client) => client.callBuffer('xrange', key, '-', '+', 'COUNT', limit))
-  return toList(entries as Reply).map((entry) => {
-    const [id, fields] = toList(entry)
-    const values = new Map(toEntries(fields))
-    return {
-      ...{ id: Number.parseInt(toText(id), 10), sink, shard: shard.name, atMs: toNumber(values.get('atMs')) },
-      form: values.get('form')?.toString() as DeadLetter['form'], // as settle wrote it
-      reason: toText(values.get('reason')),
-      bytes: values.get('bytes') ?? new Uint8Array(),
-    }
-  })
+async function trimShard(shard: Shard, { keepSinceMs }: { keepSinceMs?: number } = {}): Promise<number> {
+  for (let total = 0; ; ) {
+    const args = [sliceRecords, forgetProducersAfterMs, keepSinceMs ?? '', oldestHour()]
+    const [, gone, isMore, outdated] = await shard.run('trim', args)
+    total += toNumber(gone)
+    if (isMore === 1) continue
+    for (const sink of toList(outdated).map(toText)) await shard.run('forget', [sink, oldestHour()], sink)
+    return total
+  }
 }
+
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)

@@ -4,8 +4,8 @@ import type { Cluster, Redis } from 'ioredis'
 import { isUnknownScript } from './failure.ts'
 
 const names = [
-  ...['open', 'next', 'append', 'skip', 'take', 'lease', 'place', 'seal', 'split', 'settle', 'evict'],
-  ...['trim', 'inspect', 'retire'],
+  ...['open', 'next', 'append', 'skip', 'take', 'lease', 'place', 'seal', 'split', 'settle', 'settle-retry', 'evict'],
+  ...['trim', 'forget', 'inspect', 'end', 'minutes', 'letters', 'drop', 'retry', 'retries', 'retire'],
 ] as const
 export type ScriptName = (typeof names)[number]
 

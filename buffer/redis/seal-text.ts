@@ -1,12 +1,13 @@
 import type { Position, Seal } from '../buffer.ts'
 
 /*
-  A seal in Redis: id, from and to as offset and index, token and shape as JSON, with spaces between.
+  A seal in Redis: id, from and to as offset and index, deaths, token and shape as JSON, with spaces between. Logs of the
+  first version have seals without deaths.
 
-    17 1000 3 1500 0 ["9f2c…","{}"]
+    17 1000 3 1500 0 2 ["9f2c…","{}"]
 */
 
-export function toArguments({ from, to, token, shape }: Omit<Seal, 'id'>): (string | number)[] {
+export function toArguments({ from, to, token, shape }: Omit<Seal, 'id' | 'deaths'>): (string | number)[] {
   return [...toPlace(from), ...toPlace(to), toRest(token, shape)]
 }
 
@@ -20,13 +21,15 @@ export function toRest(token: string, shape: string): string {
 }
 
 export function fromText(text: string): Seal {
-  const [id, fromOffset, fromIndex, toOffset, toIndex] = text.split(' ', 5).map(Number) as [number, ...number[]] // the scripts write five
-  const [token, shape] = JSON.parse(text.slice(text.indexOf('['))) as [string, string] // as `toRest` wrote it
+  const rest = text.indexOf('[')
+  const [id, fromOffset, fromIndex, toOffset, toIndex, deaths = 0] = text
+    .slice(0, rest - 1)
+    .split(' ')
+    .map(Number) as [number, number, number, number, number, number?] // the scripts write them
+  const [token, shape] = JSON.parse(text.slice(rest)) as [string, string] // as `toRest` wrote it
   return {
-    id,
-    from: { offset: fromOffset!, index: fromIndex! },
-    to: { offset: toOffset!, index: toIndex! },
-    token,
-    shape,
+    ...{ id, token, shape, deaths },
+    from: { offset: fromOffset, index: fromIndex },
+    to: { offset: toOffset, index: toIndex },
   }
 }

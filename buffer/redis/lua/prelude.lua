@@ -62,6 +62,7 @@ local function show_cursor(sink, offset, frames_read, has_lag)
 end
 
 -- Checks that the log is the one that was opened and that ARGV 2 to 4, sink, fence and owner, still own it; makes the lease last ARGV 5 ms.
+-- A lease of 0 is one that was let go of.
 -- The write also gives a WAIT behind this script something to wait for.
 local function fault_of_owner()
   if not is_log(incarnation) then return { 'reset' } end
@@ -71,7 +72,7 @@ local function fault_of_owner()
     return { 'fenced', owner or '' }
   end
   write_although_full()
-  redis.call('HSET', readers, 'lease:' .. sink, text(now_ms() + ARGV[5]))
+  redis.call('HSET', readers, 'lease:' .. sink, ARGV[5] == '0' and 0 or text(now_ms() + ARGV[5]))
 end
 
 local function cursor_of(sink)
@@ -86,10 +87,12 @@ local function move_cursor(sink, offset, index, has_lag)
   show_cursor(sink, offset, passed and field_of(passed, 'frame'), has_lag)
 end
 
--- A seal in its list: id, from, to, then token and shape as the client wrote them.
+-- A seal in its list: id, from, to, deaths, then token and shape as the client wrote them. Logs of the first version know no deaths.
 local function to_seal(line)
-  local id, from_offset, from_index, to_offset, to_index, rest = string.match(line, '^(%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
-  return { id = id, from = from_offset + from_index, to = to_offset + to_index, rest = rest, line = line }
+  local place, deaths, rest = string.match(line, '^(%d+ %d+ %d+ %d+ %d+) (%d*) ?(.*)$')
+  local id, from_offset, from_index, to_offset, to_index = string.match(place, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return { id = id, from = from_offset + from_index, to = to_offset + to_index, place = place,
+    deaths = tonumber(deaths) or 0, rest = rest, line = line }
 end
 
 local function seals_in(list)
@@ -101,6 +104,57 @@ local function seals_in(list)
 end
 
 -- The line of a new seal: from and to as offset and index.
-local function new_seal(from_offset, from_index, to_offset, to_index, rest)
-  return table.concat({ text(add(meta, 'ids', 1)), from_offset, from_index, to_offset, to_index, rest }, ' ')
+local function new_seal(from_offset, from_index, to_offset, to_index, deaths, rest)
+  return table.concat({ text(add(meta, 'ids', 1)), from_offset, from_index, to_offset, to_index, text(deaths), rest }, ' ')
+end
+
+-- Saves what a settle brings beside its counts, from the i-th argument on: how many minutes, of each its number, records and sum of ids, then
+-- key and value of the state. The ledger holds an hour in a field: ' minute:records:sum' for each of its minutes; the readers know its oldest hour.
+local function save(sink, minutes, state, i)
+  local oldest = number_in(readers, 'hour:' .. sink) or math.huge
+  local behind = i + 1 + 3 * ARGV[i]
+  for at = i + 1, behind - 1, 3 do
+    local minute, records, sum = unpack(ARGV, at, at + 2)
+    local hour = text(math.floor(minute / 60))
+    local line, known = string.gsub(redis.call('HGET', minutes, hour) or '', ' ' .. minute .. ':(%d+):(%d+)', function(r, s)
+      return table.concat({ ' ' .. minute, text(r + records), text((s + sum) % 2 ^ 48) }, ':')
+    end)
+    if known == 0 then line = line .. ' ' .. table.concat({ minute, records, sum }, ':') end
+    redis.call('HSET', minutes, hour, line)
+    if tonumber(hour) < oldest then
+      oldest = tonumber(hour)
+      redis.call('HSET', readers, 'hour:' .. sink, hour)
+    end
+  end
+  for key = behind, #ARGV, 2 do
+    if ARGV[key + 1] == '' then
+      redis.call('HDEL', state, ARGV[key])
+    else
+      redis.call('HSET', state, ARGV[key], ARGV[key + 1])
+    end
+  end
+end
+
+-- Where the first frame appended at or after a time begins, between two places, and the entry of that frame; the second place where there is none.
+local function first_since(at_ms, low, high)
+  local first
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local entry = redis.call('XRANGE', log, '(' .. id_at(middle), id_at(high), 'COUNT', 1)[1]
+    if not entry then
+      high = middle
+    elseif tonumber(field_of(entry, 'atMs')) < at_ms then
+      low = place_in(entry[1])
+    else
+      high, first = place_in(entry[1]) - field_of(entry, 'count'), entry
+    end
+  end
+  return high, first
+end
+
+-- A dead letter: its id, when, form, reason, bytes, the retry batch that it is in or nothing. KEYS: 8 dead letters, 9 retries, 10 reasons.
+local function to_letter(entry)
+  local id = text(place_in(entry[1]))
+  return { id, field_of(entry, 'atMs'), field_of(entry, 'form'), redis.call('HGET', KEYS[10], id) or field_of(entry, 'reason'),
+    field_of(entry, 'bytes'), redis.call('HGET', KEYS[9], id) or '' }
 end

@@ -7,8 +7,8 @@ local id, from, middle, to = ARGV[6], ARGV[7] + ARGV[8], ARGV[9] + ARGV[10], ARG
 if middle <= from or middle >= to then return { 'order' } end
 for i, seal in ipairs(seals_in(KEYS[6])) do
   if seal.id == id then
-    local left = new_seal(ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[13])
-    local right = new_seal(ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[14])
+    local left = new_seal(ARGV[7], ARGV[8], ARGV[9], ARGV[10], seal.deaths, ARGV[13])
+    local right = new_seal(ARGV[9], ARGV[10], ARGV[11], ARGV[12], seal.deaths, ARGV[14])
     redis.call('LSET', KEYS[6], i - 1, left)
     redis.call('LINSERT', KEYS[6], 'AFTER', left, right)
     return { 'ok', left, right }
