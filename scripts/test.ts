@@ -49,8 +49,8 @@ async function runFiles(chosen: readonly TestFile[]) {
 /** Starts the servers that some file uses and nobody has provided; gives their addresses as environment variables. */
 async function startShared(chosen: readonly TestFile[], opened: AsyncDisposableStack): Promise<Record<string, string>> {
   const addresses: Record<string, string> = {}
-  for (const [name, { variable, open }] of Object.entries(sharedServers)) {
-    if (process.env[variable] || !chosen.some((file) => uses(file, `${name}Url`))) continue
+  for (const { variable, helper, open } of Object.values(sharedServers)) {
+    if (process.env[variable] || !chosen.some((file) => uses(file, helper))) continue
     addresses[variable] = opened.use(await open()).url // one after the other: a first run builds them, and builds are heavy
   }
   return addresses

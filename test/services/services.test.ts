@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { createClient } from '@clickhouse/client'
+import { Admin } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
 import { openClickHouse } from './clickhouse.ts'
 import { openCollector } from './collector.ts'
+import { openKafka } from './kafka.ts'
 import { openMongo } from './mongo.ts'
 import { isListening } from './port.ts'
 import { openPrometheus } from './prometheus.ts'
@@ -56,6 +58,19 @@ const subjects: Record<string, () => Promise<Subject>> = {
         await using client = createClient({ url: server.url })
         return await (await client.query({ query: 'SELECT * FROM things', format: 'JSONEachRow' })).json()
       },
+    }
+  },
+
+  async kafka() {
+    const server = await openKafka()
+    const run = async <T>(work: (admin: Admin) => Promise<T>) => {
+      const admin = new Admin({ clientId: 'penstock-test', bootstrapBrokers: [server.url] })
+      return await work(admin).finally(() => admin.close())
+    }
+    return {
+      server,
+      store: () => run((admin) => admin.createTopics({ topics: ['things'], partitions: 3, replicas: 1 })),
+      read: () => run((admin) => admin.listTopics()),
     }
   },
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
 import { createClient } from '@clickhouse/client'
+import { Admin } from '@platformatic/kafka'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
 import { type SharedServer, sharedServers } from './shared-servers.ts'
@@ -67,6 +68,24 @@ export async function clickhouseUrl(t: TestLike): Promise<string> {
   await run(`CREATE DATABASE ${database}`)
   t.after(() => run(`DROP DATABASE ${database} SYNC`))
   return Object.assign(new URL(server), { pathname: `/${database}` }).href
+}
+
+/** Brokers of the shared Kafka, and a name that only this test's topics begin with; they are deleted afterwards. */
+export async function kafkaPlace(t: TestLike): Promise<{ brokers: string[]; prefix: string }> {
+  const brokers = (await addressOf(sharedServers.kafka)).split(',')
+  const prefix = scratchName()
+  t.after(() => deleteTopics(brokers, prefix))
+  return { brokers, prefix }
+}
+
+async function deleteTopics(brokers: string[], prefix: string): Promise<void> {
+  const admin = new Admin({ clientId: 'penstock-test', bootstrapBrokers: brokers })
+  try {
+    const topics = (await admin.listTopics()).filter((name) => name.startsWith(prefix))
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+  } finally {
+    await admin.close()
+  }
 }
 
 /** A name that nothing else in the shared server has. */
