@@ -3,26 +3,20 @@ import type { Log } from '../runtime/log.ts'
 import { traced } from '../runtime/telemetry.ts'
 import { wait } from '../runtime/wait.ts'
 import { type Block, HaltError, RejectedError, RetryableError, type Sink, type Written } from '../sinks/sink.ts'
+import type { AttemptObserver } from './observer.ts'
+import { DeathError } from './trial.ts'
 
-/** What a sink × shard is doing, as operators see it. */
-export type SinkState = 'running' | 'retrying' | 'halted' | 'standby'
-
-/** What became of a block: the backend has it, or records of it are at fault. */
+/** What became of a block: the backend has it, or records of it are at fault, or it ended the process that tried it. */
 export type Attempted = { readonly block: Block } & (
-  | { readonly stored: true; readonly written: Written | undefined }
-  | { readonly stored: false; readonly rejection: RejectedError }
+  | { readonly outcome: 'stored'; readonly written: Written | undefined }
+  | { readonly outcome: 'rejected'; readonly rejection: RejectedError }
+  | { readonly outcome: 'died'; readonly death: DeathError }
 )
-
-export interface AttemptObserver {
-  readonly onState: (state: SinkState, reason?: string) => void
-  readonly onError: (kind: 'retry' | 'reject' | 'halt' | 'unknown') => void
-  readonly onWrite: (seconds: number) => void
-}
 
 export interface AttemptOptions {
   /** The sink's name in the config. */
   readonly name: string
-  readonly sink: Sink
+  readonly sink: Pick<Sink, 'write'>
   /** Whether the block turned out to hold nothing that can be decoded: then there is nothing that a backend could take. */
   readonly isEmpty: () => boolean
   readonly signal: AbortSignal
@@ -50,14 +44,15 @@ export async function attempt(toBlock: (again: boolean) => Block, options: Attem
       const written = await traced('write block', facts, () => sink.write(block, signal))
       observer.onWrite((performance.now() - startedAt) / 1000)
       observer.onState('running')
-      return { block, stored: true, written }
+      return { block, outcome: 'stored', written }
     } catch (error) {
       signal.throwIfAborted()
-      if (options.isEmpty()) return { block, stored: true, written: undefined }
+      if (error instanceof DeathError) return { block, outcome: 'died', death: error }
+      if (options.isEmpty()) return { block, outcome: 'stored', written: undefined }
       if (error instanceof RejectedError) {
         observer.onError('reject')
         observer.onState('running')
-        return { block, stored: false, rejection: error }
+        return { block, outcome: 'rejected', rejection: error }
       }
       unknownInARow = isKnown(error) ? 0 : unknownInARow + 1
       if (error instanceof HaltError || unknownInARow >= unknownAttempts) {

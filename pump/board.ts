@@ -2,8 +2,7 @@ import type { Registry } from 'prom-client'
 import type { ShardReport } from '../buffer/buffer.ts'
 import { toCounter, toGauge, toHistogram } from '../metrics/metric.ts'
 import { pumpMetrics } from '../metrics/pump.ts'
-import type { SinkState } from './attempt.ts'
-import type { DeliveryObserver } from './session.ts'
+import type { DeliveryObserver, SinkState } from './observer.ts'
 
 /** How one sink × shard fares. */
 export interface DeliveryStatus {

@@ -7,13 +7,17 @@ import {
   LogResetError,
   type Position,
   type Reader,
+  type StartAt,
 } from '../buffer/buffer.ts'
 import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
 import { wait } from '../runtime/wait.ts'
 import type { BlockLimits, Sink } from '../sinks/sink.ts'
 import type { FrameCache } from './frame-cache.ts'
-import { type DeliveryObserver, Session } from './session.ts'
+import type { DeliveryObserver } from './observer.ts'
+import { ownState } from './retry-state.ts'
+import { Session } from './session.ts'
+import type { Trial } from './trial.ts'
 
 /** A sink as the pump runs it. */
 export interface PumpSink {
@@ -23,7 +27,9 @@ export interface PumpSink {
   readonly limits: BlockLimits
   readonly inFlight: number
   /** Where it begins when the log has never seen it. */
-  readonly startAt: 'oldest' | 'now'
+  readonly startAt: StartAt
+  /** Tries what may be ending the process; without one it is sent like all else. */
+  readonly trial?: Trial | undefined
 }
 
 export interface DeliveryOptions {
@@ -109,7 +115,7 @@ export class Delivery {
     }
     if (evictBytes > 0) return await this.#giveUpOldest(reader, evictBytes)
     observer.onState('running')
-    pumpSink.sink.acquired?.(shard, reader.state)
+    pumpSink.sink.acquired?.(shard, ownState(reader.state))
     this.#pause = new AbortController()
     try {
       const session = new Session({ ...this.#options, ...pumpSink, reader })

@@ -1,32 +1,29 @@
 import type { Buffer, Reader, Seal } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
-import type { BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
-import { type Attempted, type AttemptObserver, attempt, halt } from './attempt.ts'
+import type { Block, BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
+import { type Attempted, attempt, halt } from './attempt.ts'
 import { Cutter } from './cutter.ts'
 import { type Draft, toDeadLetter } from './draft.ts'
 import type { FrameCache } from './frame-cache.ts'
+import type { DeliveryObserver } from './observer.ts'
 import { persist } from './persist.ts'
+import { Retries } from './retries.ts'
+import { ownState } from './retry-state.ts'
 import { SealedBlock } from './sealed-block.ts'
-
-/** What counts and shows the deliveries of one sink × shard. Its functions need no `this`. */
-export interface DeliveryObserver extends AttemptObserver {
-  readonly onReceived: (records: number) => void
-  readonly onSettled: (counts: { delivered: number; deadLettered: number; bytes: number }) => void
-  readonly onEvicted: (records: number) => void
-  /** The loop has turned: it is alive. */
-  readonly onTurn: () => void
-}
+import { type DeathError, deadlyReason, suspectedAfterDeaths, type Trial } from './trial.ts'
 
 export interface SessionOptions {
   readonly name: string
   readonly sink: Sink
-  readonly buffer: Pick<Buffer, 'incarnation'>
+  readonly buffer: Pick<Buffer, 'incarnation' | 'retryDeadLetters'>
   readonly reader: Reader
   readonly cache: FrameCache
   readonly limits: BlockLimits
   /** Blocks sealed and not settled at once; 1 where the sink needs order. */
   readonly inFlight: number
+  /** Tries what may be ending this process. Without one it is sent like all else. */
+  readonly trial?: Trial | undefined
   readonly haltedRetryMs: number
   readonly log: Log
   readonly observer: DeliveryObserver
@@ -75,15 +72,18 @@ export class Session {
     const endGrace = () => this.#abort.abort(graceEnded)
     const startGrace = () => AbortSignal.timeout(graceMs).addEventListener('abort', endGrace, { once: true })
     stop.addEventListener('abort', startGrace, { once: true })
+    using retries = new Retries({ ...this.#options, persist: (ask) => this.#persist(ask), signal: this.#signal })
+    const retrying = retries.run(stop)
+    retrying.catch((error) => this.#abort.abort(error))
     try {
       await this.#deliver(stop)
     } catch (error) {
       if (!stop.aborted || (this.#signal.aborted && this.#signal.reason !== graceEnded)) throw error
-      await Promise.allSettled(this.#settlements)
+      await Promise.allSettled([...this.#settlements, retrying])
     } finally {
       stop.removeEventListener('abort', startGrace)
       this.#abort.abort(new Error('The session has ended.'))
-      await Promise.allSettled(this.#settlements)
+      await Promise.allSettled([...this.#settlements, retrying])
     }
   }
 
@@ -141,41 +141,82 @@ export class Session {
     const { shard } = reader
     const toBlock = (again: boolean) =>
       new SealedBlock(seal, draft, { shard, incarnation: buffer.incarnation, repeated: repeated || again })
-    const isEmpty = () => draft.undecodable().size === draft.size
-    const attempted = attempt(toBlock, { ...this.#options, isEmpty, signal: this.#signal })
+    const attempted =
+      seal.deaths < suspectedAfterDeaths ? this.#attempt(toBlock, draft) : this.#try(toBlock, seal, draft)
     attempted.catch(() => {}) // awaited when its turn to settle comes
     return { seal, draft, attempted }
+  }
+
+  #attempt(toBlock: (again: boolean) => Block, draft: Draft): Promise<Attempted> {
+    const isEmpty = () => draft.undecodable().size === draft.size
+    return attempt(toBlock, { ...this.#options, isEmpty, signal: this.#signal })
+  }
+
+  /** Tries a block that was sealed whenever the process ended; nothing of it is decoded here before that went well. */
+  async #try(toBlock: (again: boolean) => Block, seal: Seal, draft: Draft): Promise<Attempted> {
+    const { buffer, reader, trial, log } = this.#options
+    if (!trial) return await this.#attempt(toBlock, draft)
+    log('warn', 'A block was on its way each time that the process ended; it is tried in a process of its own.', {
+      deaths: seal.deaths,
+      records: draft.size,
+    })
+    const content = { kind: 'sealed', seal, spans: draft.spans } as const
+    const job = { shard: reader.shard, incarnation: buffer.incarnation, state: ownState(reader.state), content }
+    const sink = { write: (_: Block, signal: AbortSignal) => trial.write(job, signal) }
+    const options = { ...this.#options, sink, isEmpty: () => false, signal: this.#signal }
+    let attempted = await attempt(toBlock, options)
+    // A single record is found guilty twice: a process may end by chance, too.
+    if (attempted.outcome === 'died' && draft.size === 1) attempted = await attempt(toBlock, options)
+    return attempted.outcome === 'stored' && !trial.stores ? await this.#attempt(toBlock, draft) : attempted
   }
 
   /** Settles a block that the backend has; otherwise isolates the records at fault by durable splits and delivers the others. */
   async #settleOrIsolate(first: Sent, family: Family): Promise<void> {
     for (let sent = first; ; sent = this.#send(sent.seal, sent.draft, true)) {
       const attempted = await sent.attempted
-      if (attempted.stored) return await this.#settle(sent, attempted, [], '')
+      if (attempted.outcome === 'stored') return await this.#settle(sent, attempted, [], '')
+      if (attempted.outcome === 'died') {
+        if (sent.draft.size > 1) return await this.#isolate(sent, sent.draft.size >> 1, family)
+        if (mayReject(family, 1)) return await this.#bury(sent, attempted.death, family)
+        await this.#haltOver(attempted.death)
+        continue
+      }
       const { rejection } = attempted
       const count = sent.draft.size - sent.draft.undecodable().size
       const atFault = count === 1 ? [0] : (rejection.indexes ?? [])
-      const rejected = family.rejected + atFault.length
-      if (rejected <= isolatedFreely || rejected <= family.size / 10) {
-        if (count > 1 && !rejection.othersStored) return await this.#isolate(sent, rejection, count, family)
-        family.rejected = rejected
+      if (mayReject(family, atFault.length)) {
+        if (count > 1 && !rejection.othersStored)
+          return await this.#isolate(sent, splitPoint(sent.draft, count, rejection), family)
+        family.rejected += atFault.length
         return await this.#settle(sent, attempted, atFault, rejection.message)
       }
-      await halt(rejection, 'Sink rejects more than a tenth of a block and is halted until this is mended.', {
-        ...this.#options,
-        signal: this.#signal,
-      })
+      await this.#haltOver(rejection)
     }
   }
 
-  /** Makes two blocks of one, durably, before either of them is sent. */
-  async #isolate({ seal, draft }: Sent, rejection: RejectedError, count: number, family: Family): Promise<void> {
+  #haltOver(fault: RejectedError | DeathError): Promise<void> {
+    const options = { ...this.#options, signal: this.#signal }
+    return halt(fault, 'Sink rejects more than a tenth of a block and is halted until this is mended.', options)
+  }
+
+  /** Makes two blocks of one, before and from its `n`-th entry on, durably before either of them is sent. */
+  async #isolate({ seal, draft }: Sent, n: number, family: Family): Promise<void> {
     const { name, reader } = this.#options
-    const [left, right] = draft.splitAt(splitPoint(draft, count, rejection))
+    const [left, right] = draft.splitAt(n)
     const tokens = [left.token(name), right.token(name)] as const
     const [first, second] = await this.#persist(() => reader.split(seal, right.from, tokens))
     await this.#settleOrIsolate(this.#send(first, left, false), family)
     await this.#settleOrIsolate(this.#send(second, right, false), family)
+  }
+
+  /** Dead-letters a record that ends processes, without decoding it here. */
+  async #bury({ seal, draft }: Sent, { letter, message }: DeathError, family: Family): Promise<void> {
+    const { reader, observer, log } = this.#options
+    family.rejected++
+    const deadLetters = [letter ?? { form: 'undecodable' as const, bytes: draft.onlyBytes(), reason: deadlyReason }]
+    log('error', 'A record ended every process that tried to deliver it; it is a dead letter now.', { reason: message })
+    await this.#persist(() => reader.settle(seal, { delivered: 0, filtered: 0, deadLetters }))
+    observer.onSettled({ delivered: 0, deadLettered: 1, bytes: draft.bytes })
   }
 
   async #settle(
@@ -191,12 +232,17 @@ export class Session {
     const sums = draft.minutes
     for (const record of refused) sums.remove(record)
     const minutes = sums.toList()
-    const state = attempted.stored ? attempted.written?.state : undefined
+    const state = attempted.outcome === 'stored' ? attempted.written?.state : undefined
     const settlement = { delivered, filtered: 0, deadLetters, minutes, ...(state ? { state } : {}) }
     await this.#persist(() => reader.settle(seal, settlement))
     sink.settled?.(attempted.block)
     observer.onSettled({ delivered, deadLettered: deadLetters.length, bytes: draft.bytes })
   }
+}
+
+/** Whether so many more records may be at fault, rather than the sink or its operator. */
+function mayReject({ rejected, size }: Family, more: number): boolean {
+  return rejected + more <= isolatedFreely || rejected + more <= size / 10
 }
 
 function recordsAt(draft: Draft, indexes: readonly number[]): RequestRecord[] {

@@ -1,0 +1,18 @@
+/** What a sink × shard is doing, as operators see it. */
+export type SinkState = 'running' | 'retrying' | 'halted' | 'standby'
+
+/** What counts and shows the attempts at one sink. */
+export interface AttemptObserver {
+  readonly onState: (state: SinkState, reason?: string) => void
+  readonly onError: (kind: 'retry' | 'reject' | 'halt' | 'unknown') => void
+  readonly onWrite: (seconds: number) => void
+}
+
+/** What counts and shows the deliveries of one sink × shard. Its functions need no `this`. */
+export interface DeliveryObserver extends AttemptObserver {
+  readonly onReceived: (records: number) => void
+  readonly onSettled: (counts: { delivered: number; deadLettered: number; bytes: number }) => void
+  readonly onEvicted: (records: number) => void
+  /** The loop has turned: it is alive. */
+  readonly onTurn: () => void
+}
