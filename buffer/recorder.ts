@@ -172,6 +172,7 @@ class RingRecorder implements Recorder {
     else if (message.kind === 'appended') this.#acknowledge(message.throughSeq)
     else {
       this.#producer = message.producer
+      this.#report = message.report ?? this.#report
       this.#ring.rewind()
       this.#threadListens = true
       this.#handOver()

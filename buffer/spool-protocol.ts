@@ -28,7 +28,8 @@ export type ToSpool =
   | { readonly kind: 'close'; readonly forwardMs: number }
 
 export type FromSpool =
-  | { readonly kind: 'ready'; readonly producer: ProducerBoot }
+  /** The first message. What earlier boots left is known from the start, where the local buffer says it. */
+  | { readonly kind: 'ready'; readonly producer: ProducerBoot; readonly report: SpoolReport | undefined }
   | { readonly kind: 'appended'; readonly throughSeq: number }
   | { readonly kind: 'report'; readonly report: SpoolReport }
 

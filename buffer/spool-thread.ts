@@ -3,7 +3,7 @@ import type { Buffer, BufferDefinition } from './buffer.ts'
 import { forwardReader, openForwarder } from './forward.ts'
 import { buffers } from './index.ts'
 import { Spool } from './spool.ts'
-import type { FromSpool, SpoolData, ToSpool } from './spool-protocol.ts'
+import type { FromSpool, SpoolData, SpoolReport, ToSpool } from './spool-protocol.ts'
 import { openSqliteBuffer } from './sqlite/sqlite.ts'
 
 /** 1 s: often enough for a metric; a look at the log is a few queries. */
@@ -36,12 +36,18 @@ function openRemote(): Promise<Buffer> {
   return definition.open({ ...options }, { dataDir, log: port.log })
 }
 
-async function report(): Promise<void> {
+/** Undefined where the log does not answer: the last report stands, and whoever appends says what is wrong. */
+async function look(): Promise<SpoolReport | undefined> {
   const [shard] = await buffer.inspect().catch(() => [])
-  if (!shard) return // the last report stands; whoever appends says what is wrong
+  if (!shard) return undefined
   const backlog = shard.ledgers.find(({ sink }) => sink === forwardReader)?.backlog ?? 0
   const tally = forwarder?.tally ?? { forwarded: 0, skipped: 0 }
-  port.post({ kind: 'report', report: { ...tally, spoolBytes: shard.bytes, spoolBacklog: backlog } })
+  return { ...tally, spoolBytes: shard.bytes, spoolBacklog: backlog }
+}
+
+async function report(): Promise<void> {
+  const now = await look()
+  if (now) port.post({ kind: 'report', report: now })
 }
 
 async function close(forwardMs: number): Promise<void> {
@@ -54,9 +60,8 @@ async function close(forwardMs: number): Promise<void> {
   port.close()
 }
 
+port.post({ kind: 'ready', producer, report: await look() })
 const reporting = setInterval(() => void report(), reportMs)
-await report() // what earlier boots left is known from the start
-port.post({ kind: 'ready', producer })
 port.listen((message) => {
   if (message.kind === 'append') spool.take(message.frames)
   else void close(message.forwardMs)

@@ -62,6 +62,11 @@ test('a record is durable soon after it was made, without another one', async (t
   assert.deepEqual({ ...report?.producers[0] }, { producer, boot, nextSeq: 1, appended: 1, skipped: 0 })
 })
 
+test('whose frames they are is known as soon as the recorder is open', async (t) => {
+  await using setup = await setUp(t)
+  assert.match(setup.recorder.producer.producer, /^[0-9a-f-]{36}$/)
+})
+
 test('disposing makes everything durable, in order, and later records are refused', async (t) => {
   const setup = await setUp(t)
   const path = pathCounter()
