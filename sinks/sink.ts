@@ -82,6 +82,11 @@ export interface SinkDefinition<Options extends z.ZodObject = z.ZodObject, S ext
   readonly block: BlockLimits
   /** How many blocks may be on their way at once; 1 where order matters. */
   readonly inFlight: number
+  /**
+   * For a sink that keeps what it stores in this process or on its disk: options under which it keeps that in its data folder
+   * alone, so that a block can be tried there without counting. Absent where a backend stores: there a trial is a write.
+   */
+  scratch?(options: z.output<Options>): z.output<Options>
   /** Connects lazily or eagerly, but throws only what can never mend: a backend that is down is a matter for `write`. */
   open(options: z.output<Options>, context: SinkContext): Promise<S>
 }

@@ -2,13 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { Registry } from 'prom-client'
+import type { StartAt } from '../../buffer/buffer.ts'
 import type { Config } from '../../config/config.ts'
 import { openPump } from '../../pump/pump.ts'
+import type { Trial } from '../../pump/trial.ts'
 import { openAdmin } from '../../runtime/admin.ts'
 import { type ExpositionFormat, expose } from '../../runtime/exposition.ts'
 import type { Log } from '../../runtime/log.ts'
 import { sinks } from '../../sinks/index.ts'
 import type { BlockLimits, Sink, SinkDefinition } from '../../sinks/sink.ts'
+import { openTrial } from '../trial/trial.ts'
 import { openBuffer } from './buffer.ts'
 
 /** A sink that is open, by its name in the config. */
@@ -18,7 +21,8 @@ export interface OpenedSink {
   readonly sink: Sink
   readonly definition: SinkDefinition
   readonly limits: BlockLimits
-  readonly startAt: 'oldest' | 'now'
+  readonly startAt: StartAt
+  readonly trial: Trial
 }
 
 /** Opens every sink of the config; `opened` closes them. */
@@ -33,7 +37,8 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
       maxBytes: block.maxBytes ?? definition.block.maxBytes,
       maxAgeMs: block.maxAgeMs ?? definition.block.maxAgeMs,
     }
-    result.push({ name, type, sink, definition, limits, startAt })
+    const trial = openTrial({ type, name, options, definition, dataDir: config.dataDir })
+    result.push({ name, type, sink, definition, limits, startAt, trial })
   }
   return result
 }
@@ -61,12 +66,13 @@ export async function openPumpRole(
   const pump = opened.use(
     await openPump({
       ...config.pump,
-      sinks: openedSinks.map(({ name, sink, definition, limits, startAt }) => ({
+      sinks: openedSinks.map(({ name, sink, definition, limits, startAt, trial }) => ({
         name,
         sink,
         limits,
         inFlight: definition.inFlight,
         startAt,
+        trial,
       })),
       openBuffer: () => openBuffer(config, log),
       owner: `${hostname()}/${process.pid}/${randomUUID()}`, // containers may share a name and all be process 1

@@ -18,6 +18,7 @@ export default defineSink({
     maxAgeMs: 1000, // whoever follows the file sees a request within about a second
   },
   inFlight: 1, // a file has one end
+  scratch: ({ folder: _, ...options }) => options,
   async open(options, context) {
     return new FileSink(options, context)
   },

@@ -20,6 +20,7 @@ export default defineSink({
     maxAgeMs: 1000, // far below any scrape interval
   },
   inFlight: 1, // a block builds on what the one before has settled
+  scratch: (options) => options,
   async open(options) {
     return new PrometheusSink(toShardOptions(options))
   },

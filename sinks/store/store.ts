@@ -16,6 +16,7 @@ export default defineSink({
   // 20,000 records, none of which is held, make a file of 1 MB; 2 s keep the usage page live
   block: { maxRecords: 20_000, maxBytes: 12 * 1024 * 1024, maxAgeMs: 2000 },
   inFlight: 1, // the store writes one block at a time
+  scratch: ({ dir: _, ...options }) => options,
   async open({ dir, ...limits }, { name, dataDir, log }): Promise<StoreSink> {
     const store = await openStore({ dir: dir ?? join(dataDir, 'store'), ...limits, log })
     return {
