@@ -15,6 +15,10 @@ export interface Server extends AsyncDisposable {
   readonly folder: string
   /** The last that it printed since it was last started. */
   output(): string
+  /** Of its process since it was last started. */
+  pid(): number | undefined
+  /** How its process ended, however that came: an exit code or a signal; undefined while it runs. */
+  exit(): string | undefined
   /** SIGKILL. Resolves once the process has ended; harmless when it is down. */
   kill(): Promise<void>
   /** Asks it to end. Resolves once the process has ended; harmless when it is down. */
@@ -77,6 +81,8 @@ export async function openServer(recipe: ServerRecipe): Promise<Server> {
   return {
     ...place,
     output: () => running?.output() ?? '',
+    pid: () => running?.pid,
+    exit: () => running?.exit(),
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     restart: () => end('SIGTERM').then(start),
@@ -87,6 +93,7 @@ export async function openServer(recipe: ServerRecipe): Promise<Server> {
 }
 
 interface Running {
+  readonly pid: number | undefined
   output(): string
   exit(): string | undefined
   signal(signal: NodeJS.Signals): void
@@ -144,6 +151,7 @@ function run({ file, args, env, cwd }: Command, folder: string): Running {
   }, noop)
 
   return {
+    pid: child.pid,
     output: () => text,
     exit: () => exit,
     signal: (signal) => void child.kill(signal),
