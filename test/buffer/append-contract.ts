@@ -175,6 +175,7 @@ export function appendContract(make: MakeLog): void {
       delivered: 5,
       filtered: 0,
       deadLettered: 0,
+      deadLettersHeld: 0,
       evicted: 0,
       backlog: 6,
       oldestAtMs: (await readAll(reader, seal.to))[0]?.appendedAtMs,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Position } from '../../buffer/buffer.ts'
+import { until } from '../services/until.ts'
 import {
+  afterDeath,
   aProducer,
   append,
   at,
@@ -59,6 +61,53 @@ export function deliveryContract(make: MakeLog): void {
     assert.deepEqual({ appended, backlog }, { appended: 3, backlog: 3 })
   })
 
+  test('a sink may begin with the first frame appended at or after a time, which need not be held any more or may not have come', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    const producer = aProducer()
+    const times: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const begin = await log.end(log.shards[0]!)
+      await append(log, producer.frames(3))
+      const [frame] = await log.peek(log.shards[0]!, begin, { maxBytes: 1 })
+      times.push(frame!.appendedAtMs)
+      await until(() => Date.now() > times[i]!, { what: 'the clock to go on' })
+    }
+    const startOf = async (sink: string, atMs: number) => (await take(log, { sink, startAt: { atMs } })).cursor
+    assert.deepEqual(await startOf('second', times[1]!), at(3))
+    assert.deepEqual(await startOf('fourth', times[2]! + 1), at(9))
+    assert.deepEqual(await startOf('last', times[4]!), at(12))
+    assert.deepEqual(await startOf('none', times[4]! + 60_000), at(15))
+    assert.deepEqual(await startOf('all', 0), at(0))
+    for (const sink of ['second', 'fourth', 'last', 'none']) await log.retire(sink)
+    const all = await take(log, { sink: 'all' })
+    await all.settle(await sealTo(all, at(0), at(6)), { delivered: 6, ...nothingElse })
+    await log.trim()
+    assert.deepEqual(await startOf('first held', times[0]!), at(6))
+    const { appended, backlog } = await ledger(log, 'first held')
+    assert.deepEqual({ appended, backlog }, { appended: 9, backlog: 9 })
+  })
+
+  test('a look into the log makes no reader and keeps nothing; it begins with the first frame held', async () => {
+    await using opened = await tenRecords(make)
+    const { log, reader } = opened
+    const shard = log.shards[0]!
+    const offsets = async (from: number, maxBytes: number) =>
+      (await log.peek(shard, at(from), { maxBytes })).map(({ offset }) => offset)
+    assert.deepEqual(await offsets(0, 1_000_000), [0, 2, 4, 6, 8])
+    assert.deepEqual(await offsets(4, 1), [4])
+    assert.deepEqual(await log.end(shard), at(10))
+    assert.deepEqual(await offsets(10, 1_000_000), [])
+    assert.deepEqual(await log.peek(shard, at(2, 1), { maxBytes: 1 }), await reader.read(at(2, 1), { maxBytes: 1 }))
+    await reader.settle(await sealTo(reader, at(0), at(6)), { delivered: 6, ...nothingElse })
+    assert.equal(await log.trim(), 3)
+    assert.deepEqual(await offsets(0, 1_000_000), [6, 8])
+    assert.deepEqual(
+      (await log.inspect()).flatMap(({ ledgers }) => ledgers.map(({ sink }) => sink)),
+      ['a'],
+    )
+  })
+
   test('a sink that begins in an empty log gets what comes', async () => {
     await using scratch = await make()
     const log = await scratch.open()
@@ -76,10 +125,10 @@ export function deliveryContract(make: MakeLog): void {
     const first = await reader.seal({ from: at(0), to: at(2, 1), token: 'first', shape })
     const second = await reader.seal({ from: at(2, 1), to: at(6), token: 'second', shape: '{}' })
     const next = await take(await scratch.open())
-    assert.deepEqual(next.seals, [first, second])
+    assert.deepEqual(next.seals, afterDeath(first, second))
     assert.deepEqual(next.cursor, at(0))
     const third = await sealTo(next, at(6), at(10))
-    assert.deepEqual((await take(await scratch.open())).seals, [first, second, third])
+    assert.deepEqual((await take(await scratch.open())).seals, afterDeath(...next.seals, third))
   })
 
   test('a seal begins where the last one ends, and ends behind its begin', async () => {
@@ -99,7 +148,7 @@ export function deliveryContract(make: MakeLog): void {
     const { scratch, reader } = opened
     const seal = await sealTo(reader, at(0), at(4))
     assert.deepEqual(await sealTo(reader, at(0), at(4)), seal)
-    assert.deepEqual((await take(await scratch.open())).seals, [seal])
+    assert.deepEqual((await take(await scratch.open())).seals, afterDeath(seal))
   })
 
   test('a split makes one seal two in its place, in one step', async () => {
@@ -118,7 +167,7 @@ export function deliveryContract(make: MakeLog): void {
     assert.deepEqual(await reader.split(seal, at(2, 1), ['left', 'right']), halves)
     await assert.rejects(reader.settle(seal, { delivered: 6, ...nothingElse }))
     const next = await take(await scratch.open())
-    assert.deepEqual(next.seals, [...halves, behind])
+    assert.deepEqual(next.seals, afterDeath(...halves, behind))
     for (const one of next.seals) await next.settle(one, { delivered: 1, ...nothingElse })
     assert.deepEqual((await take(await scratch.open())).cursor, at(8))
   })
@@ -128,7 +177,7 @@ export function deliveryContract(make: MakeLog): void {
     const { scratch, reader } = opened
     const seal = await sealTo(reader, at(0), at(4))
     for (const place of [at(0), at(4), at(5)]) await assert.rejects(reader.split(seal, place, ['left', 'right']))
-    assert.deepEqual((await take(await scratch.open())).seals, [seal])
+    assert.deepEqual((await take(await scratch.open())).seals, afterDeath(seal))
     const next = await take(await scratch.open())
     await next.settle(seal, { delivered: 4, ...nothingElse })
     await assert.rejects(next.split(seal, at(2), ['left', 'right']))
@@ -143,7 +192,16 @@ export function deliveryContract(make: MakeLog): void {
     for (let i = 0; i < 2; i++) await reader.settle(seal, { delivered: 3, filtered: 1, deadLetters: [letter], state })
     const { oldestAtMs, ...counts } = await ledger(log)
     assert.deepEqual(counts, {
-      ...{ sink: 'a', appended: 10, delivered: 3, filtered: 1, deadLettered: 1, evicted: 0, backlog: 5 },
+      ...{
+        sink: 'a',
+        appended: 10,
+        delivered: 3,
+        filtered: 1,
+        deadLettered: 1,
+        deadLettersHeld: 1,
+        evicted: 0,
+        backlog: 5,
+      },
     })
     assert.ok(oldestAtMs)
     const [kept, ...others] = await log.deadLetters('a', { limit: 10 })
@@ -158,6 +216,7 @@ export function deliveryContract(make: MakeLog): void {
         form: 'json',
         bytes: '{"id":"x"}',
         reason: letter.reason,
+        isRetried: false,
       },
     )
     const next = await take(await scratch.open())
@@ -181,10 +240,13 @@ export function deliveryContract(make: MakeLog): void {
     await assert.rejects(reader.settle(second, { delivered: 3, filtered: 0, deadLetters: [letter] }))
     assert.deepEqual(
       { ...(await ledger(log)), oldestAtMs: 0 },
-      { sink: 'a', appended: 10, delivered: 0, filtered: 0, deadLettered: 0, evicted: 0, backlog: 10, oldestAtMs: 0 },
+      {
+        ...{ sink: 'a', appended: 10, delivered: 0, filtered: 0, deadLettered: 0, deadLettersHeld: 0, evicted: 0 },
+        ...{ backlog: 10, oldestAtMs: 0 },
+      },
     )
     assert.deepEqual(await log.deadLetters('a', { limit: 10 }), [])
-    assert.deepEqual((await take(await scratch.open())).seals, [first, second])
+    assert.deepEqual((await take(await scratch.open())).seals, afterDeath(first, second))
   })
 
   test('a sink’s state is what settles made of it: entries put, replaced and deleted', async () => {
@@ -204,30 +266,5 @@ export function deliveryContract(make: MakeLog): void {
       replaced: '2',
       'größe/ä b': '1',
     })
-  })
-
-  test('dead letters are listed oldest first, up to a limit, each sink’s by itself', async () => {
-    await using opened = await tenRecords(make)
-    const { log, reader } = opened
-    const other = await take(log, { sink: 'b' })
-    const letter = (reason: string) => ({ form: 'json', bytes: Buffer.from('{}'), reason }) as const
-    const settle = async (of: typeof reader, to: number, reasons: string[]) =>
-      await of.settle(await sealTo(of, of === other ? at(0) : at(to - 2), at(to)), {
-        ...{ delivered: 0, filtered: 0, deadLetters: reasons.map(letter) },
-      })
-    await settle(reader, 2, ['1', '2'])
-    await settle(other, 2, ['other'])
-    await settle(reader, 4, ['3', '4'])
-    const reasons = async (sink: string, limit: number) =>
-      (await log.deadLetters(sink, { limit })).map(({ reason }) => reason)
-    assert.deepEqual(await reasons('a', 3), ['1', '2', '3'])
-    assert.deepEqual(await reasons('a', 100), ['1', '2', '3', '4'])
-    assert.deepEqual(await reasons('b', 100), ['other'])
-    assert.deepEqual(await reasons('none', 100), [])
-    const ids = (await log.deadLetters('a', { limit: 100 })).map(({ id }) => id)
-    assert.deepEqual(
-      ids,
-      [...new Set(ids)].sort((a, b) => a - b),
-    )
   })
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { emptyModel, heldFrames, ledgersOf, producersOf } from './model.ts'
-import { type Choice, steps, type World } from './model-steps.ts'
+import { emptyModel, heldFrames, isRetried, ledgersOf, type ModelSink, producersOf } from './model.ts'
+import { steps } from './model-steps.ts'
+import type { Choice, World } from './model-world.ts'
 import { type MakeLog, report } from './scratch-log.ts'
 
 /** What happens most while a log is in use comes more often than what is rare. */
@@ -12,11 +13,18 @@ const names = Object.keys(steps).flatMap((name) =>
 
 /** Even over all shares: doubles would mostly be next to nothing. */
 const share = fc.nat({ max: 1000 }).map((thousandths) => thousandths / 1000)
+const hourEnd = Math.ceil(Date.now() / 3_600_000) * 60
 const choice: fc.Arbitrary<Choice> = fc.record({
   producer: fc.constantFrom('p1', 'p2'),
   sink: fc.constantFrom('a', 'b'),
   counts: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
-  startAt: fc.constantFrom('oldest', 'now'),
+  startAt: fc.constantFrom('oldest', 'now', 'time'),
+  key: fc.constantFrom('x', 'y'),
+  minute: fc.record({
+    minute: fc.constantFrom(5, hourEnd - 1, hourEnd, hourEnd + 10),
+    records: fc.integer({ min: 1, max: 1000 }),
+    idSum: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  }),
   one: share,
   other: share,
 })
@@ -55,13 +63,20 @@ async function compare({ log, model }: World): Promise<void> {
       cumulative: model.cumulative,
     },
   )
+  assert.deepEqual(await log.end(log.shards[0]!), { offset: cumulative, index: 0 })
   for (const { sink, appended, delivered, filtered, deadLettered, evicted, backlog, oldestAtMs } of ledgers) {
     assert.equal(appended, delivered + filtered + deadLettered + evicted + backlog)
     assert.equal(oldestAtMs !== undefined, backlog > 0, 'what waits has an age')
-    const kept = await log.deadLetters(sink, { limit: 1000 })
-    assert.deepEqual(
-      kept.map(({ reason }) => reason),
-      model.sinks.get(sink)?.reasons,
-    )
+    await compareSink(log, sink, model.sinks.get(sink)!) // the ledgers are the model's
   }
+}
+
+async function compareSink(log: World['log'], name: string, sink: ModelSink): Promise<void> {
+  const kept = await log.deadLetters(name, { limit: 1000 })
+  assert.deepEqual(
+    kept.map(({ reason, form, isRetried }) => ({ reason, form, isRetried })),
+    sink.letters.map((letter) => ({ ...letter, isRetried: isRetried(sink, letter) })),
+  )
+  const minutes = [...sink.minutes.values()].sort((a, b) => a.minute - b.minute)
+  assert.deepEqual(await log.minutes(name, { from: 0, to: Number.POSITIVE_INFINITY }), minutes)
 }

@@ -1,47 +1,26 @@
 import assert from 'node:assert/strict'
-import {
-  FencedError,
-  GapError,
-  type Buffer as Log,
-  type Position,
-  type Reader,
-  type Seal,
-  type StampedFrame,
-} from '../../buffer/buffer.ts'
+import { FencedError, GapError, ledgerDays, type Position } from '../../buffer/buffer.ts'
 import * as model from './model.ts'
-import { aProducer, append, nothingElse, type Producer, readAll, sealTo, take, textOf } from './scratch-log.ts'
-
-/** A log and the model that it is compared with. */
-export interface World {
-  readonly log: Log
-  readonly model: model.Model
-  readonly producers: Map<string, { readonly made: Producer; readonly appended: StampedFrame[] }>
-  readonly readers: Map<string, Reader>
-  /** The owner before the present one. */
-  readonly zombies: Map<string, Reader>
-  readonly lastSettled: Map<string, Seal>
-}
-
-/** What a step is about; the shares, from 0 to 1, choose among what is there when it runs. */
-export interface Choice {
-  readonly producer: string
-  readonly sink: string
-  readonly counts: readonly number[]
-  readonly startAt: 'oldest' | 'now'
-  readonly one: number
-  readonly other: number
-}
-
-type Step = (world: World, choice: Choice) => Promise<void>
+import { letterOwnerSteps, letterSteps } from './model-letter-steps.ts'
+import { ownerSteps } from './model-owner-steps.ts'
+import { between, type OwnerStep, type Step, someTime, type World } from './model-world.ts'
+import { aProducer, append, nothingElse, sealTo, take, textOf } from './scratch-log.ts'
 
 /** Steps of producers, and of whoever tends the log. */
 const logSteps = {
   async append({ log, model: expected, producers }, { producer, counts }) {
     const { made, appended } = producerOf(producers, producer)
     const frames = made.frames(...counts)
+    const begin = await log.end(log.shards[0]!)
     await append(log, frames)
     appended.push(...frames)
-    for (const frame of frames) model.appendTo(expected, producer, textOf(frame), frame.count)
+    const read = await log.peek(log.shards[0]!, begin, { maxBytes: 1024 * 1024 })
+    for (const [i, frame] of frames.entries())
+      model.appendTo(expected, producer, {
+        text: textOf(frame),
+        count: frame.count,
+        appendedAtMs: read[i]!.appendedAtMs,
+      })
   },
   async appendAgain({ log, producers }, { producer, counts }) {
     await append(log, producerOf(producers, producer).appended.slice(-counts.length))
@@ -62,7 +41,21 @@ const logSteps = {
     for (let i = 0; i < 2; i++) await writer.skip(gone)
   },
   async trim({ log, model: expected }) {
-    assert.equal(await log.trim(), model.trim(expected))
+    assert.equal(await log.trim(), model.trim(expected, Number.POSITIVE_INFINITY, oldestMinute()))
+  },
+  async trimButKeep({ log, model: expected }, { one }) {
+    const keepSinceMs = someTime(expected, one)
+    assert.equal(await log.trim({ keepSinceMs }), model.trim(expected, keepSinceMs, oldestMinute()))
+  },
+  async peek({ log, model: expected }, { one }) {
+    const from = model.toPosition(expected, between(0, expected.cumulative, one))
+    const frames = await log.peek(log.shards[0]!, from, { maxBytes: 1024 * 1024 })
+    const held = model.heldFrames(expected).filter(({ offset }) => offset >= from.offset)
+    assert.deepEqual(
+      frames.map(textOf),
+      held.slice(0, frames.length).map(({ text }) => text),
+    )
+    assert.equal(frames.length > 0, held.length > 0)
   },
   async retire({ log, model: expected, readers, zombies }, { sink }) {
     await log.retire(sink)
@@ -71,13 +64,17 @@ const logSteps = {
     if (reader) zombies.set(sink, reader)
     readers.delete(sink)
   },
-  /** Registers the sink, or takes it from an owner that has crashed. */
-  async take({ log, model: expected, readers, zombies }, { sink, startAt }) {
+  /** Registers the sink, or takes it from an owner that has let go or crashed. */
+  async take({ log, model: expected, readers, zombies }, { sink, startAt, one }) {
     const before = readers.get(sink)
     if (before) zombies.set(sink, before)
-    const known = expected.sinks.get(sink) ?? model.register(expected, startAt)
+    const atMs = someTime(expected, one)
+    const sinceMs = { oldest: 0, now: Number.POSITIVE_INFINITY, time: atMs }[startAt]
+    const known = expected.sinks.get(sink) ?? model.register(expected, sinceMs)
     expected.sinks.set(sink, known)
-    const reader = await take(log, { sink, startAt })
+    if (!known.isFree) known.seals = known.seals.map((seal) => ({ ...seal, deaths: seal.deaths + 1 }))
+    known.isFree = false
+    const reader = await take(log, { sink, startAt: startAt === 'time' ? { atMs } : startAt })
     readers.set(sink, reader)
     const { cursor, seals } = reader
     assert.deepEqual({ cursor, seals }, { cursor: model.toPosition(expected, known.cursor), seals: known.seals })
@@ -90,107 +87,26 @@ const logSteps = {
       Position,
       Position,
     ] // two of two
-    const seal = expected.sinks.get(sink)?.seals[0] ?? { id: 1, from, to, token: 't', shape: '{}' }
+    const seal = expected.sinks.get(sink)?.seals[0] ?? { id: 1, from, to, token: 't', shape: '{}', deaths: 0 }
+    const [batch] = await zombie.retries()
     await assert.rejects(zombie.settle(seal, { delivered: 1, ...nothingElse }), FencedError)
+    await assert.rejects(zombie.settleRetry(batch ?? { id: 1, letters: [] }, { rejected: new Map() }), FencedError)
     await assert.rejects(zombie.split(seal, to, ['l', 'r']), FencedError)
     await assert.rejects(zombie.evict(to, 1), FencedError)
     await assert.rejects(sealTo(zombie, seal.from, seal.to), FencedError)
   },
 } satisfies Record<string, Step>
 
-/** Steps of the one who owns a sink; passed over while nobody does. */
-const ownerSteps = {
-  async read({ reader, sink, model: expected }, { one }) {
-    const from = between(sink.cursor, expected.cumulative, one)
-    const frames = await readAll(reader, model.toPosition(expected, from))
-    assert.deepEqual(
-      frames.map((frame) => ({ text: textOf(frame), offset: frame.offset, cumulative: frame.cumulative })),
-      expected.frames
-        .filter(({ offset, count }) => offset + count > from)
-        .map(({ text, offset, count }) => ({ text, offset, cumulative: offset + count })),
-    )
-  },
-  async seal({ reader, sink, model: expected }, { one }) {
-    const from = model.sealedTo(sink)
-    const to = between(from, expected.cumulative, one)
-    if (to === from) return
-    const block = {
-      from: model.toPosition(expected, from),
-      to: model.toPosition(expected, to),
-      token: `${from}`,
-      shape: '{}',
-    }
-    const seal = await reader.seal(block)
-    assert.deepEqual({ ...block, id: seal.id }, seal)
-    assert.deepEqual(await reader.seal(block), seal)
-    sink.seals.push(seal)
-  },
-  async split({ reader, sink, model: expected }, { one, other }) {
-    const which = between(0, sink.seals.length - 1, one)
-    const seal = sink.seals[which]
-    if (!seal) return
-    const at = between(model.toPlace(seal.from), model.toPlace(seal.to), other)
-    const split = () => reader.split(seal, model.toPosition(expected, at), [`${seal.token}l`, `${seal.token}r`])
-    if (at === model.toPlace(seal.from) || at === model.toPlace(seal.to)) return void (await assert.rejects(split()))
-    const halves = await split()
-    assert.deepEqual(await split(), halves)
-    sink.seals.splice(which, 1, ...halves)
-  },
-  async settle({ reader, sink, lastSettled, name }, { one, other, startAt: key }) {
-    const seal = sink.seals.shift()
-    if (!seal) return
-    const records = model.toPlace(seal.to) - model.toPlace(seal.from)
-    const bad = between(0, records, one * one)
-    const filtered = between(0, records - bad, other * other)
-    const reasons = Array.from({ length: bad }, (_, i) => `${seal.token}-${i}`)
-    const value = bad % 2 === 0 ? seal.token : '' // an empty value deletes
-    await reader.settle(seal, {
-      delivered: records - bad - filtered,
-      filtered,
-      deadLetters: reasons.map((reason) => ({ form: 'json', bytes: Buffer.from('{}'), reason })),
-      state: new Map([[key, Buffer.from(value)]]),
-    })
-    lastSettled.set(name, seal)
-    sink.cursor = model.toPlace(seal.to)
-    sink.delivered += records - bad - filtered
-    sink.filtered += filtered
-    sink.deadLettered += bad
-    sink.reasons.push(...reasons)
-    if (value === '') sink.state.delete(key)
-    else sink.state.set(key, value)
-  },
-  async settleAgain({ reader, sink, lastSettled, name }) {
-    const seal = lastSettled.get(name)
-    if (seal && model.toPlace(seal.to) <= sink.cursor) await reader.settle(seal, { delivered: 99, ...nothingElse })
-  },
-  async settleNewest({ reader, sink }) {
-    const seal = sink.seals.at(-1)
-    if (seal && sink.seals.length > 1) await assert.rejects(reader.settle(seal, { delivered: 99, ...nothingElse }))
-  },
-  async evict({ reader, sink, model: expected }, { one }) {
-    const to = between(sink.cursor, expected.cumulative, one * one)
-    const records = to - sink.cursor
-    if (sink.seals.some((seal) => model.toPlace(seal.from) < to && to < model.toPlace(seal.to)))
-      return void (await assert.rejects(reader.evict(model.toPosition(expected, to), records)))
-    for (let i = 0; i < 2; i++) await reader.evict(model.toPosition(expected, to), records)
-    if (records === 0) return
-    sink.seals = sink.seals.filter(({ from }) => model.toPlace(from) >= to)
-    sink.evicted += records
-    sink.cursor = to
-  },
-} satisfies Record<string, OwnerStep>
-
-type OwnerStep = (
-  owned: World & { name: string; reader: Reader; sink: model.ModelSink },
-  choice: Choice,
-) => Promise<void>
-
 /** Every step there is, by name. */
 export const steps: Readonly<Record<string, Step>> = {
   ...logSteps,
-  ...Object.fromEntries(Object.entries(ownerSteps).map(([name, step]) => [name, byOwner(step)])),
+  ...letterSteps,
+  ...Object.fromEntries(
+    Object.entries({ ...ownerSteps, ...letterOwnerSteps }).map(([name, step]) => [name, byOwner(step)]),
+  ),
 }
 
+/** Passed over while nobody owns the sink. */
 function byOwner(step: OwnerStep): Step {
   return async (world, choice) => {
     const reader = world.readers.get(choice.sink)
@@ -205,7 +121,6 @@ function producerOf(producers: World['producers'], name: string) {
   return known
 }
 
-/** The whole number that lies a share of the way from `low` to `high`. */
-function between(low: number, high: number, share: number): number {
-  return low + Math.floor(share * (high - low + 1) * 0.999_999)
+function oldestMinute(): number {
+  return Date.now() / 60_000 - ledgerDays * 24 * 60
 }

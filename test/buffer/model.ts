@@ -1,4 +1,5 @@
-import type { Ledger, Position, ProducerReport, Seal } from '../../buffer/buffer.ts'
+import type { DeadLetter, Ledger, Position, ProducerReport, Seal } from '../../buffer/buffer.ts'
+import { idSumModulus, type MinuteSum } from '../../record/minute-sum.ts'
 
 /** What a log must look like: plain lists, where a place is the number of records before it. */
 export interface Model {
@@ -19,6 +20,8 @@ export interface ModelFrame {
   readonly text: string
   readonly offset: number
   readonly count: number
+  /** By the log's clock, as it said itself. */
+  readonly appendedAtMs: number
   trimmed: boolean
 }
 
@@ -30,8 +33,19 @@ export interface ModelSink {
   deadLettered: number
   evicted: number
   seals: Seal[]
-  readonly reasons: string[]
+  /** Oldest first. */
+  letters: ModelLetter[]
+  /** Oldest first, each with its letters. */
+  batches: ModelLetter[][]
+  /** Whether the last owner let go of it. */
+  isFree: boolean
+  readonly minutes: Map<number, MinuteSum>
   readonly state: Map<string, string>
+}
+
+export interface ModelLetter {
+  readonly form: DeadLetter['form']
+  reason: string
 }
 
 export function emptyModel(): Model {
@@ -44,31 +58,48 @@ export function producerIn({ producers }: Model, name: string): ModelProducer {
   return known
 }
 
-export function appendTo(model: Model, producer: string, text: string, count: number): void {
-  model.frames.push({ text, offset: model.cumulative, count, trimmed: false })
-  model.cumulative += count
+export function appendTo(model: Model, producer: string, frame: Pick<ModelFrame, 'text' | 'count' | 'appendedAtMs'>) {
+  model.frames.push({ ...frame, offset: model.cumulative, trimmed: false })
+  model.cumulative += frame.count
   const counts = producerIn(model, producer)
   counts.nextSeq++
-  counts.appended += count
+  counts.appended += frame.count
 }
 
-export function register(model: Model, startAt: 'oldest' | 'now'): ModelSink {
-  const oldest = heldFrames(model)[0]?.offset ?? model.cumulative
-  const start = startAt === 'oldest' ? oldest : model.cumulative
-  const counts = { delivered: 0, filtered: 0, deadLettered: 0, evicted: 0 }
-  return { started: start, cursor: start, ...counts, seals: [], reasons: [], state: new Map() }
+/** A sink that begins with the first frame held that was appended at a time or later; behind the newest where there is none. */
+export function register(model: Model, sinceMs: number): ModelSink {
+  const first = heldFrames(model).find(({ appendedAtMs }) => appendedAtMs >= sinceMs)
+  const start = first?.offset ?? model.cumulative
+  return {
+    ...{ started: start, cursor: start, delivered: 0, filtered: 0, deadLettered: 0, evicted: 0 },
+    ...{ seals: [], letters: [], batches: [], isFree: true, minutes: new Map(), state: new Map() },
+  }
 }
 
 export function heldFrames({ frames }: Model): ModelFrame[] {
   return frames.filter(({ trimmed }) => !trimmed)
 }
 
-/** Marks what every sink has passed; how many frames that is. */
-export function trim(model: Model): number {
-  const slowest = Math.min(...[...model.sinks.values()].map(({ cursor }) => cursor))
-  const passed = heldFrames(model).filter(({ offset, count }) => model.sinks.size > 0 && offset + count <= slowest)
+/** Marks what every sink has passed and was appended before a time; how many frames that is. */
+export function trim(model: Model, keepSinceMs: number, oldestMinute: number): number {
+  const sinks = [...model.sinks.values()]
+  for (const { minutes } of sinks)
+    for (const minute of minutes.keys()) if (minute < oldestMinute) minutes.delete(minute)
+  const slowest = Math.min(...sinks.map(({ cursor }) => cursor))
+  const passed = heldFrames(model).filter(
+    ({ offset, count, appendedAtMs }) => sinks.length > 0 && offset + count <= slowest && appendedAtMs < keepSinceMs,
+  )
   for (const frame of passed) frame.trimmed = true
   return passed.length
+}
+
+export function addMinute({ minutes }: ModelSink, { minute, records, idSum }: MinuteSum): void {
+  const known = minutes.get(minute) ?? { records: 0, idSum: 0 }
+  minutes.set(minute, { minute, records: known.records + records, idSum: (known.idSum + idSum) % idSumModulus })
+}
+
+export function isRetried({ batches }: ModelSink, letter: ModelLetter): boolean {
+  return batches.some((batch) => batch.includes(letter))
 }
 
 /** A place as the log spells it: within a frame, or at the end of one. */
@@ -88,11 +119,14 @@ export function sealedTo({ seals, cursor }: ModelSink): number {
 }
 
 export function ledgersOf({ sinks, cumulative }: Model): Omit<Ledger, 'oldestAtMs'>[] {
-  return [...sinks].sort(byName).map(([sink, { started, cursor, delivered, filtered, deadLettered, evicted }]) => ({
-    ...{ sink, delivered, filtered, deadLettered, evicted },
-    appended: cumulative - started,
-    backlog: cumulative - cursor,
-  }))
+  return [...sinks]
+    .sort(byName)
+    .map(([sink, { started, cursor, delivered, filtered, deadLettered, evicted, letters }]) => ({
+      ...{ sink, delivered, filtered, deadLettered, evicted },
+      appended: cumulative - started,
+      backlog: cumulative - cursor,
+      deadLettersHeld: letters.length,
+    }))
 }
 
 export function producersOf({ producers }: Model): ProducerReport[] {

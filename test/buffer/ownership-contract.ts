@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { FencedError } from '../../buffer/buffer.ts'
+import { FencedError, type Reader } from '../../buffer/buffer.ts'
 import { until } from '../services/until.ts'
 import {
+  afterDeath,
   aProducer,
   append,
   type LogAddress,
@@ -57,6 +58,7 @@ export function ownershipContract(make: MakeLog): void {
     await assert.rejects(zombie.settle(seal, settlement), FencedError)
     await assert.rejects(zombie.split(seal, { offset: 2, index: 0 }, ['l', 'r']), FencedError)
     await assert.rejects(zombie.evict(end, 4), FencedError)
+    await assert.rejects(zombie.settleRetry({ id: 1, letters: [] }, { rejected: new Map() }), FencedError)
     await assert.rejects(sealTo(zombie, begin, end), FencedError)
     await assert.rejects(zombie.seal({ from: end, to: { offset: 5, index: 0 }, token: 't', shape: '{}' }), FencedError)
     assert.equal((await readAll(zombie)).length, 2)
@@ -65,7 +67,7 @@ export function ownershipContract(make: MakeLog): void {
     await zombie[Symbol.asyncDispose]()
     assert.equal(await tryTake(log, { owner: 'o2' }), undefined, 'the zombie let go of what was not its own')
 
-    assert.deepEqual(owner.seals, [seal])
+    assert.deepEqual(owner.seals, afterDeath(seal))
     await owner.settle(seal, { delivered: 4, ...nothingElse })
     assert.equal((await ledger(log)).delivered, 4)
     assert.deepEqual(await log.deadLetters('a', { limit: 1 }), [])
@@ -82,6 +84,34 @@ export function ownershipContract(make: MakeLog): void {
     await zombie.settle(seal, { delivered: 4, ...nothingElse })
     await take(log)
     await assert.rejects(zombie.settle(seal, { delivered: 4, ...nothingElse }), FencedError)
+  })
+
+  test('a seal counts the owners that ended without letting go; those that let go are not counted', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    await append(log, aProducer().frames(2, 2, 2))
+    const deaths = (reader: Reader) => reader.seals.map((seal) => seal.deaths)
+    const first = await take(log)
+    const seal = await sealTo(first, begin, end)
+    assert.equal(seal.deaths, 0)
+    await first[Symbol.asyncDispose]()
+    const second = await take(log, { owner: 'o2' })
+    assert.deepEqual(deaths(second), [0])
+    await take(log, { sink: 'b' })
+    const third = await take(await scratch.open(), { owner: 'o2' })
+    assert.deepEqual(deaths(third), [1])
+    const late = await sealTo(third, end, { offset: 6, index: 0 })
+    assert.equal(late.deaths, 0)
+    assert.equal((await sealTo(third, end, { offset: 6, index: 0 })).deaths, 0)
+    const fourth = await take(await scratch.open(), { owner: 'o2' })
+    assert.deepEqual(deaths(fourth), [2, 1])
+    const halves = await fourth.split(fourth.seals[0]!, { offset: 1, index: 0 }, ['l', 'r'])
+    assert.deepEqual(
+      halves.map((half) => half.deaths),
+      [2, 2],
+    )
+    await fourth[Symbol.asyncDispose]()
+    assert.deepEqual(deaths(await take(log)), [2, 2, 1])
   })
 
   test('an owner keeps its lease for as long as it lives; when it is killed another gets the sink within seconds', async (t) => {

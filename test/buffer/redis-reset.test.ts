@@ -4,7 +4,18 @@ import type { Redis } from 'ioredis'
 import { GapError, type Buffer as Log, LogResetError } from '../../buffer/buffer.ts'
 import { redisUrl } from '../services/shared.ts'
 import { openClient, openLog, recordLog } from './redis-log.ts'
-import { aProducer, append, nothingElse, readAll, report, sealTo, take, textOf } from './scratch-log.ts'
+import {
+  afterDeath,
+  aProducer,
+  append,
+  ledger,
+  nothingElse,
+  readAll,
+  report,
+  sealTo,
+  take,
+  textOf,
+} from './scratch-log.ts'
 
 const begin = { offset: 0, index: 0 }
 const prefix = 'p'
@@ -27,6 +38,14 @@ async function everyCall(log: Log) {
     () => take(log, { sink: 'b' }),
     () => log.inspect(),
     () => log.trim(),
+    () => log.deadLetters('a', { limit: 1 }),
+    () => log.dropDeadLetters('a', [0]),
+    () => log.retryDeadLetters('a', [0]),
+    () => log.minutes('a', { from: 0, to: 1 }),
+    () => log.peek('0', begin, { maxBytes: 1 }),
+    () => log.end('0'),
+    () => reader.retries(),
+    () => reader.settleRetry({ id: 1, letters: [] }, { rejected: new Map() }),
     () => log.retire('a'),
   ]
 }
@@ -132,6 +151,39 @@ test('a log that lost its tail tells writers where to go on, and readers that it
   const next = await take(log)
   assert.deepEqual(next.cursor, begin)
   assert.deepEqual((await readAll(next)).map(textOf), ['p1/1/0', 'p1/1/1', 'p1/2/0', 'p1/1/2', 'p1/1/3'])
+})
+
+test('a log of the first format is read as it is, and its seals count deaths from now on', async (t) => {
+  const url = await redisUrl(t)
+  const client = openClient(t, url)
+  const log = await openLog(t, { urls: [url], prefix })
+  await append(log, aProducer().frames(2, 2))
+  const reader = await take(log)
+  const seal = await sealTo(reader, begin, { offset: 4, index: 0 })
+  await client.hdel(`{${prefix}:0}:meta`, 'version')
+  await client.hdel(`{${prefix}:0}:readers`, 'dropped:a')
+  const line = (await client.lindex(`{${prefix}:0}:seals:a`, 0)) ?? ''
+  await client.lset(`{${prefix}:0}:seals:a`, 0, line.replace(' 0 [', ' ['))
+
+  const again = await openLog(t, { urls: [url], prefix })
+  assert.equal(again.incarnation, log.incarnation)
+  assert.equal(await client.hget(`{${prefix}:0}:meta`, 'version'), '2')
+  assert.deepEqual(await sealTo(reader, begin, { offset: 4, index: 0 }), seal)
+  const next = await take(again)
+  assert.deepEqual(next.seals, afterDeath(seal))
+  const letter = { form: 'json', bytes: Buffer.from('{}'), reason: 'bad' } as const
+  await next.settle(seal, { delivered: 3, filtered: 0, deadLetters: [letter] })
+  assert.equal((await ledger(again)).deadLettersHeld, 1)
+})
+
+test('a log of a newer format is refused with what to do', async (t) => {
+  const url = await redisUrl(t)
+  await openLog(t, { urls: [url], prefix })
+  await openClient(t, url).hset(`{${prefix}:0}:meta`, 'version', 7)
+  await assert.rejects(openLog(t, { urls: [url], prefix }), {
+    name: 'ConfigError',
+    message: /has format 7; this Penstock knows 2\. Run the version that wrote it/,
+  })
 })
 
 test('a producer that nothing was heard of for months is forgotten', async (t) => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { endOf } from '../../buffer/buffer.ts'
+import { until } from '../services/until.ts'
 import {
+  afterDeath,
   aProducer,
   append,
   at,
@@ -31,7 +33,7 @@ export function retentionContract(make: MakeLog): void {
     assert.deepEqual({ evicted, backlog, appended }, { evicted: 6, backlog: 4, appended: 10 })
     assert.equal((await ledger(log, 'b')).backlog, 10)
     const next = await take(await scratch.open())
-    assert.deepEqual({ cursor: next.cursor, seals: next.seals }, { cursor: at(6), seals: [left] })
+    assert.deepEqual({ cursor: next.cursor, seals: next.seals }, { cursor: at(6), seals: afterDeath(left) })
     await next.settle(left, { delivered: 2, ...nothingElse })
   })
 
@@ -52,6 +54,29 @@ export function retentionContract(make: MakeLog): void {
     assert.equal(await log.trim(), 0)
     assert.equal((await readAll(other, at(4, 1))).length, 3)
     assert.equal((await report(log)).bytes, 3 * 'p1/1/0'.length)
+  })
+
+  test('trimming keeps what was appended since a time, though every sink has passed it', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    const reader = await take(log)
+    const producer = aProducer()
+    const times: number[] = []
+    for (let i = 0; i < 3; i++) {
+      await append(log, producer.frames(2, 2))
+      times.push((await readAll(reader)).at(-1)!.appendedAtMs)
+      await until(() => Date.now() > times[i]!, { what: 'the clock to go on' })
+    }
+    await reader.settle(await sealTo(reader, at(0), at(12)), { delivered: 12, ...nothingElse })
+    const held = async () => (await log.peek(log.shards[0]!, at(0), { maxBytes: 1e6 })).map(({ offset }) => offset)
+    assert.equal(await log.trim({ keepSinceMs: 0 }), 0)
+    assert.equal(await log.trim({ keepSinceMs: times[0]! + 1 }), 2)
+    assert.deepEqual(await held(), [4, 6, 8, 10])
+    assert.equal(await log.trim({ keepSinceMs: times[0]! + 1 }), 0)
+    assert.equal(await log.trim({ keepSinceMs: times[2]! }), 2)
+    assert.deepEqual(await held(), [8, 10])
+    assert.equal((await report(log)).bytes, 2 * 'p1/1/0'.length)
+    assert.equal(await log.trim({ keepSinceMs: times[2]! + 1 }), 2)
   })
 
   test('without a sink nothing is trimmed', async () => {

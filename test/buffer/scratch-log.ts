@@ -4,7 +4,9 @@ import {
   type Buffer as Log,
   type Position,
   type Reader,
+  type Seal,
   type StampedFrame,
+  type StartAt,
 } from '../../buffer/buffer.ts'
 
 /** A log of a test's own, removed when it is disposed. */
@@ -51,7 +53,7 @@ export async function append(log: Log, frames: readonly StampedFrame[]): Promise
 export interface TakeOptions {
   readonly sink?: string
   readonly owner?: string
-  readonly startAt?: 'oldest' | 'now'
+  readonly startAt?: StartAt
   readonly shard?: string
 }
 
@@ -80,6 +82,11 @@ export async function readAll(reader: Reader, from: Position = reader.cursor): P
 }
 
 export const textOf = ({ bytes }: { readonly bytes: Uint8Array }) => Buffer.from(bytes).toString()
+
+/** Seals as the next owner finds them when the last one did not let go. */
+export function afterDeath(...seals: readonly Seal[]): Seal[] {
+  return seals.map((seal) => ({ ...seal, deaths: seal.deaths + 1 }))
+}
 
 /** Seals all records from where the last seal ends, or the cursor, up to a position. */
 export async function sealTo(reader: Reader, from: Position, to: Position, token = `t${to.offset}+${to.index}`) {

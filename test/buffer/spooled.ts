@@ -9,6 +9,7 @@ import type { RequestRecord } from '../../record/fields.ts'
 import { decodeFrame, encodeFrame, Undecodable } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
 import { scratchFolder } from '../scratch.ts'
+import { wrappedLog } from './wrapped-log.ts'
 
 /** A log on disk that a test opens, copies and damages. */
 export interface SpoolFolder {
@@ -122,15 +123,5 @@ export function withFaults(log: Log, faults: Faults): Log {
     },
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   })
-  return {
-    incarnation: log.incarnation,
-    shards: log.shards,
-    writer: async () => faulty(await log.writer()),
-    reader: (options) => log.reader(options),
-    inspect: () => log.inspect(),
-    trim: () => log.trim(),
-    retire: (sink) => log.retire(sink),
-    deadLetters: (sink, options) => log.deadLetters(sink, options),
-    async [Symbol.asyncDispose]() {},
-  }
+  return wrappedLog(log, { writer: async () => faulty(await log.writer()) })
 }

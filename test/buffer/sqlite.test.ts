@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import { BufferFullError, BufferUnavailableError, LogResetError, type Reader } from '../../buffer/buffer.ts'
+import { migrations } from '../../buffer/sqlite/schema.ts'
 import { openSqliteBuffer, type SqliteBufferOptions } from '../../buffer/sqlite/sqlite.ts'
 import { scratchFolder } from '../scratch.ts'
 import { bufferContract } from './contract.ts'
@@ -13,6 +14,7 @@ import { openOwner } from './ownership-contract.ts'
 import {
   aProducer,
   append,
+  ledger,
   nothingElse,
   readAll,
   report,
@@ -68,7 +70,45 @@ test('a file of another format is refused by name, and left as it is', async (t)
   db.close()
   await assert.rejects(openSqliteBuffer({ dir, maxBytes }), {
     name: 'ConfigError',
-    message: /buffer\.db has format 7; this Penstock knows 1/,
+    message: /buffer\.db has format 7; this Penstock knows 2\. Run the version that wrote it/,
+  })
+})
+
+test('a file of the first format is brought to the present one, with all that it holds', async (t) => {
+  const dir = await scratchFolder(t)
+  const db = new DatabaseSync(join(dir, 'buffer.db'))
+  db.exec(migrations[0])
+  db.exec(`
+    PRAGMA user_version = 1;
+    INSERT INTO log VALUES (1, 'old', 4, 6, 1, 'p', 1);
+    INSERT INTO producers VALUES (1, 'p1', 1, 2, 4, 0, ${Date.now()});
+    INSERT INTO frames VALUES (0, 2, 1000, 1, 0, 2, x'616161'), (2, 2, 2000, 1, 1, 4, x'626262');
+    INSERT INTO readers VALUES ('a', 0, 1, 0, 1, 'o1', 0, 0, 0, 1, 0);
+    INSERT INTO seals VALUES (9, 'a', 1, 0, 4, 0, 'token', '{}');
+    INSERT INTO dead_letters VALUES (3, 'a', 1500, 'json', 'bad', x'7b7d');
+  `)
+  db.close()
+  const log = await open(t, { dir })
+  assert.equal(log.incarnation, 'old')
+  const reader = await take(log)
+  assert.deepEqual(reader.seals, [
+    { id: 9, from: { offset: 1, index: 0 }, to: { offset: 4, index: 0 }, token: 'token', shape: '{}', deaths: 0 },
+  ])
+  assert.equal(await log.retryDeadLetters('a', [3]), 1)
+  await reader.settleRetry((await reader.retries())[0]!, { rejected: new Map() })
+  await reader.settle(reader.seals[0]!, {
+    delivered: 3,
+    ...nothingElse,
+    minutes: [{ minute: 5, records: 3, idSum: 1 }],
+  })
+  const { appended, delivered, deadLettersHeld, backlog } = await ledger(log)
+  assert.deepEqual(
+    { appended, delivered, deadLettersHeld, backlog },
+    { appended: 4, delivered: 4, deadLettersHeld: 0, backlog: 0 },
+  )
+  assert.deepEqual((await take(await open(t, { dir }), { sink: 'b', startAt: { atMs: 1001 } })).cursor, {
+    offset: 2,
+    index: 0,
   })
 })
 

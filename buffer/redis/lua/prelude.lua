@@ -21,9 +21,9 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Lua itself would write large numbers with an exponent.
+-- Lua itself would write large numbers with an exponent, and the nought that is left of a subtraction perhaps with a sign.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%.0f', number + 0)
 end
 
 local function number_in(hash, field)

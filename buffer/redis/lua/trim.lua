@@ -25,7 +25,7 @@ if most and most > trimmed then
   local to = math.min(most, trimmed + ARGV[2])
   local last, gone = last_by(to), 0
   if last and tonumber(field_of(last, 'atMs')) >= keep_since then
-    most = math.max(trimmed, first_since(keep_since, trimmed, to))
+    most = math.max(trimmed, (first_since(keep_since, trimmed, to)))
     to, last = most, last_by(most)
   end
   if last then
