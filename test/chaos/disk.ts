@@ -3,8 +3,8 @@ import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** A file system of its own under a folder, small enough to be filled. */
-export interface SmallDisk extends AsyncDisposable {
+/** A file system of its own under a folder, small enough to be filled. Disposing takes it away with all that is on it. */
+export interface SmallDisk extends Disposable {
   /** Takes what is free, but for so many bytes; what others free or need meanwhile is theirs. */
   fill(leaveBytes: number): Promise<void>
   /** Gives back what `fill` took. */
@@ -18,8 +18,6 @@ export async function mountSmallDisk(folder: string, bytes: number): Promise<Sma
     () => false,
   )
   if (!mounted) return undefined
-  const unmount = () => void spawnSync('umount', ['--lazy', folder])
-  process.once('exit', unmount) // also where nobody came to dispose of it
   const filling = join(folder, 'filling')
   const empty = () => rm(filling, { force: true })
   return {
@@ -33,10 +31,7 @@ export async function mountSmallDisk(folder: string, bytes: number): Promise<Sma
       }
     },
     empty,
-    async [Symbol.asyncDispose]() {
-      process.off('exit', unmount)
-      unmount()
-    },
+    [Symbol.dispose]: () => void spawnSync('umount', ['--lazy', folder]), // lazily: what is killed at this moment may still have files open
   }
 }
 

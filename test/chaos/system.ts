@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FaultProxy } from '../services/fault-proxy.ts'
@@ -36,13 +35,16 @@ const diskBytes = 1024 ** 3
 
 export async function openChaosSystem(options: ChaosOptions): Promise<ChaosSystem> {
   await using opening = new AsyncDisposableStack()
-  const folder = opening.adopt(await mkdtemp(join(tmpdir(), 'penstock-chaos-')), (path) =>
-    rm(path, { recursive: true, force: true, maxRetries: 3 }),
-  )
+  const folder = mkdtempSync(join(tmpdir(), 'penstock-chaos-'))
   const diskFolder = join(folder, 'disk')
   mkdirSync(diskFolder)
   const disk = await mountSmallDisk(diskFolder, diskBytes)
-  if (disk) opening.use(disk)
+  opening.use(
+    leavingNothing(() => {
+      disk?.[Symbol.dispose]()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    }),
+  )
   const log = await openChaosLog(options.buffer, { folder, diskFolder }, opening)
   const sinks = new Map<string, ChaosSink>()
   for (const type of options.sinks) sinks.set(type, await openChaosSink(type, folder, opening))
@@ -103,5 +105,21 @@ export async function openChaosSystem(options: ChaosOptions): Promise<ChaosSyste
       giveOrder(orderFile, order)
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Cleans up when it is disposed of, and also where a signal or an exit comes first. */
+function leavingNothing(cleanUp: () => void): Disposable {
+  const exit = () => process.exit(1)
+  process.once('exit', cleanUp)
+  for (const signal of endings) process.once(signal, exit)
+  return {
+    [Symbol.dispose]() {
+      process.off('exit', cleanUp)
+      for (const signal of endings) process.off(signal, exit)
+      cleanUp()
+    },
   }
 }
