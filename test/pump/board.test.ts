@@ -6,7 +6,7 @@ import { openBoard } from '../../pump/board.ts'
 import { expose } from '../../runtime/exposition.ts'
 
 function aReport(ledger: Partial<Ledger>): ShardReport {
-  const counts = { appended: 0, delivered: 0, filtered: 0, deadLettered: 0, evicted: 0, backlog: 0 }
+  const counts = { appended: 0, delivered: 0, filtered: 0, deadLettered: 0, evicted: 0, backlog: 0, deadLettersHeld: 0 }
   const ledgers = [{ sink: 'file', ...counts, oldestAtMs: undefined, ...ledger }]
   return { shard: '0', ledgers, producers: [], bytes: 0, maxBytes: 1, cumulative: counts.appended }
 }

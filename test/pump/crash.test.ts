@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { Buffer, Reader } from '../../buffer/buffer.ts'
 import { openPump } from '../../pump/pump.ts'
 import { RejectedError, type Sink } from '../../sinks/sink.ts'
+import { wrappedLog } from '../buffer/wrapped-log.ts'
 import { until } from '../services/until.ts'
 import {
   aLog,
@@ -42,32 +43,24 @@ class Crash {
 }
 
 function crashingBuffer(buffer: Buffer, crash: Crash): Buffer {
-  return {
-    incarnation: buffer.incarnation,
-    shards: buffer.shards,
-    writer: () => buffer.writer(),
-    inspect: () => buffer.inspect(),
-    trim: () => crash.through(() => buffer.trim()),
-    retire: (sink) => buffer.retire(sink),
-    deadLetters: (sink, options) => buffer.deadLetters(sink, options),
+  return wrappedLog(buffer, {
+    trim: (options) => crash.through(() => buffer.trim(options)),
     async reader(options) {
       const reader = await crash.through(() => buffer.reader(options))
       return reader && crashingReader(reader, crash)
     },
     [Symbol.asyncDispose]: () => buffer[Symbol.asyncDispose](),
-  }
+  })
 }
 
 function crashingReader(reader: Reader, crash: Crash): Reader {
-  const { sink, shard, fence, lost, cursor, seals, state } = reader
   return {
-    ...{ sink, shard, fence, lost, cursor, seals, state },
-    read: (from, options) => reader.read(from, options),
+    ...reader,
     seal: (block) => crash.through(() => reader.seal(block)),
     split: (seal, at, tokens) => crash.through(() => reader.split(seal, at, tokens)),
     settle: (seal, settlement) => crash.through(() => reader.settle(seal, settlement)),
+    settleRetry: (batch, settlement) => crash.through(() => reader.settleRetry(batch, settlement)),
     evict: (to, count) => crash.through(() => reader.evict(to, count)),
-    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   }
 }
 
