@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { buffers } from '../buffer/index.ts'
 import { gatewayOptions } from '../gateway/options.ts'
 import { deliveryOptions, pumpOptions } from '../pump/options.ts'
+import { needsKey } from '../pump/shape/redact.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { listenType } from '../runtime/listen.ts'
 import { sinks } from '../sinks/index.ts'
@@ -27,8 +28,8 @@ const onceOnly = ['prometheus', 'store']
 
 type OneOf<T> = readonly [T, ...T[]]
 
-/** The whole configuration: what one file may say. */
-export const configType = z.strictObject({
+/** Every key of the file. */
+const parts = z.strictObject({
   dataDir: z
     .string()
     .min(1)
@@ -92,6 +93,18 @@ export const configType = z.strictObject({
     .prefault({ prometheus: { type: 'prometheus' }, store: { type: 'store' } })
     .describe('Where records go, by a name of your choice'),
   console: consoleOptions.prefault({}).describe('Where the usage page and the usage API are served'),
+})
+
+/** The whole configuration: what one file may say. */
+export const configType = parts.superRefine(({ pump, sinks }, context) => {
+  for (const [name, { shape }] of Object.entries(sinks)) {
+    if (pump.hashKeys.length > 0 || !needsKey(shape.redact)) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['sinks', name, 'shape', 'redact'],
+      message: 'hash needs a key in pump.hashKeys: a plain hash of a name or an address is undone by guessing',
+    })
+  }
 })
 
 export type Config = z.output<typeof configType>

@@ -36,41 +36,56 @@ const width = 100
 /** A configuration with comments: a part to start from, and every key there is with its default. */
 export function toExampleFile(): string {
   const lines = [head.trimEnd(), '', '# Every key', '# ---------']
-  section(lines, shownSchema(), 0)
+  section({ lines, known: new Set() }, shownSchema(), 0)
   return `${lines.join('\n')}\n`
 }
 
-function section(lines: string[], shown: Shown, depth: number): void {
+interface Page {
+  readonly lines: string[]
+  /** Groups of keys that are listed already: what stands in several places is listed once. */
+  readonly known: Set<string>
+}
+
+function section(page: Page, shown: Shown, depth: number): void {
   for (const [key, value] of Object.entries(shown.properties ?? {})) {
-    const choices = (value.oneOf ?? value.anyOf ?? []).filter(({ properties }) => properties)
+    const choices = choicesOf(value)
     const named = typeof value.additionalProperties === 'object' ? value.additionalProperties : undefined
-    describe(lines, value, depth)
-    if (choices.length > 0) alternatives(lines, key, choices, depth)
-    else if (value.properties) nested(lines, `${key}:`, value, depth)
-    else if (value.items?.properties) nested(lines, `${key}: # a list of`, value.items, depth)
-    else if (named && (named.properties || named.oneOf || named.anyOf)) map(lines, key, named, depth)
-    else lines.push(`#${indent(depth)}${key}: ${presetOf(value)}`)
+    describe(page.lines, value, depth)
+    if (choices.length > 0) alternatives(page, key, choices, depth)
+    else if (value.properties) nested(page, `${key}:`, value, depth)
+    else if (value.items?.properties) nested(page, `${key}: # a list of`, value.items, depth)
+    else if (named && (named.properties || choicesOf(named).length > 0)) map(page, key, named, depth)
+    else page.lines.push(`#${indent(depth)}${key}: ${presetOf(value)}`.trimEnd())
   }
 }
 
-function nested(lines: string[], title: string, shown: Shown, depth: number): void {
-  lines.push(`#${indent(depth)}${title}`)
-  section(lines, shown, depth + 1)
+function nested(page: Page, title: string, shown: Shown, depth: number): void {
+  const keys = JSON.stringify(shown.properties)
+  const isKnown = page.known.has(keys)
+  page.known.add(keys)
+  page.lines.push(`#${indent(depth)}${title}${isKnown ? ' # as above' : ''}`)
+  if (isKnown) return
+  section(page, shown, depth + 1)
 }
 
-function map(lines: string[], key: string, shown: Shown, depth: number): void {
-  const choices = (shown.oneOf ?? shown.anyOf ?? []).filter(({ properties }) => properties)
-  lines.push(`#${indent(depth)}${key}:`)
-  if (choices.length > 0) alternatives(lines, 'NAME', choices, depth + 1)
-  else nested(lines, 'NAME:', shown, depth + 1)
+function map(page: Page, key: string, shown: Shown, depth: number): void {
+  const choices = choicesOf(shown)
+  page.lines.push(`#${indent(depth)}${key}:`)
+  if (choices.length > 0) alternatives(page, 'NAME', choices, depth + 1)
+  else nested(page, 'NAME:', shown, depth + 1)
+}
+
+/** The forms of a value that have keys of their own. */
+function choicesOf({ oneOf, anyOf }: Shown): Shown[] {
+  return (oneOf ?? anyOf ?? []).filter(({ properties }) => properties)
 }
 
 /** Each form that a value may have, one after another. */
-function alternatives(lines: string[], key: string, choices: readonly Shown[], depth: number): void {
+function alternatives({ lines, known }: Page, key: string, choices: readonly Shown[], depth: number): void {
   for (const choice of choices) {
     const type = choice.properties?.type?.const
     lines.push('#', `#${indent(depth)}${key}: # ${type === undefined ? 'one form' : `type ${type}`}`)
-    section(lines, choice, depth + 1)
+    section({ lines, known }, choice, depth + 1)
   }
 }
 

@@ -40,11 +40,18 @@ export function toReferencePage(): string {
     'Put `# yaml-language-server: $schema=penstock.schema.json` into the first line for help in an editor.',
     '',
   ]
-  section(lines, shownSchema(), '', 2)
+  section({ lines, known: new Map() }, shownSchema(), '', 2)
   return `${lines.join('\n').trimEnd()}\n`
 }
 
-function section(lines: string[], shown: Shown, path: string, depth: number): void {
+interface Page {
+  readonly lines: string[]
+  /** Where a group of keys was listed first, by the keys: what stands in several places is listed once. */
+  readonly known: Map<string, string>
+}
+
+function section(page: Page, shown: Shown, path: string, depth: number): void {
+  const { lines, known } = page
   const later: [Shown, string][] = []
   const rows = Object.entries(shown.properties ?? {}).map(([key, value]) =>
     row(key, value, path, new Set(shown.required), later),
@@ -53,8 +60,13 @@ function section(lines: string[], shown: Shown, path: string, depth: number): vo
   for (const [inner, innerPath] of later) {
     const choices = inner.oneOf ?? inner.anyOf
     if (!choices) {
+      const keys = JSON.stringify(inner.properties)
+      const listed = known.get(keys)
+      if (listed === innerPath) continue
       heading(lines, innerPath, inner.description, depth)
-      section(lines, inner, innerPath, depth + 1)
+      if (listed) lines.push(`The same keys as \`${listed}\`.`, '')
+      else section(page, inner, innerPath, depth + 1)
+      known.set(keys, listed ?? innerPath)
       continue
     }
     heading(lines, innerPath, inner.description, depth)
@@ -62,7 +74,7 @@ function section(lines: string[], shown: Shown, path: string, depth: number): vo
       const type = choice.properties?.type?.const
       if (type === undefined) continue
       heading(lines, `${innerPath}, type: ${type}`, choice.description, depth + 1)
-      section(lines, choice, innerPath, depth + 2)
+      section(page, choice, innerPath, depth + 2)
     }
   }
 }

@@ -79,7 +79,7 @@ export const pumpMetrics = {
   discarded: metric({
     name: 'penstock_component_discarded_records_total',
     type: 'counter',
-    help: 'Records that the sink will not get; intentional where a filter said so',
+    help: 'Records that the sink will not get; intentional where its filter or sampling said so',
     labels: ['component', 'reason', 'intentional'],
   }),
   errors: metric({

@@ -20,6 +20,8 @@ export interface AttemptOptions {
   /** Whether the block turned out to hold nothing that can be decoded: then there is nothing that a backend could take. */
   readonly isEmpty: () => boolean
   readonly signal: AbortSignal
+  /** Longest that one write may take. */
+  readonly writeTimeoutMs: number
   /** How often a halted sink is tried again. */
   readonly haltedRetryMs: number
   readonly log: Log
@@ -34,14 +36,14 @@ const longestWaitMs = 30_000
 
 /** Writes one block until the backend has it or says that records are at fault: for ever, unless the signal is aborted. */
 export async function attempt(toBlock: (again: boolean) => Block, options: AttemptOptions): Promise<Attempted> {
-  const { name, sink, signal, observer } = options
+  const { name, signal, observer } = options
   let unknownInARow = 0
   for (let tries = 0; ; tries++) {
     const startedAt = performance.now()
     const block = toBlock(tries > 0)
     try {
       const facts = { 'penstock.sink': name, 'penstock.shard': block.shard, 'penstock.block': block.token }
-      const written = await traced('write block', facts, () => sink.write(block, signal))
+      const written = await traced('write block', facts, () => write(block, options))
       observer.onWrite((performance.now() - startedAt) / 1000)
       observer.onState('running')
       return { block, outcome: 'stored', written }
@@ -64,11 +66,29 @@ export async function attempt(toBlock: (again: boolean) => Block, options: Attem
   }
 }
 
+/** One write, aborted when it takes too long: a backend that hangs is one that cannot take it now. */
+async function write(block: Block, { sink, signal, writeTimeoutMs }: AttemptOptions): Promise<Written | undefined> {
+  const deadline = new AbortController()
+  const timer = setTimeout(
+    () => deadline.abort(new RetryableError(`The write was ended after ${writeTimeoutMs} ms (writeTimeoutMs).`)),
+    writeTimeoutMs,
+  )
+  try {
+    return await sink.write(block, AbortSignal.any([signal, deadline.signal]))
+  } catch (error) {
+    // What a driver makes of an abort says less than its reason.
+    const saysMore = error instanceof HaltError || error instanceof RejectedError || error instanceof DeathError
+    throw deadline.signal.aborted && !saysMore ? deadline.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Shows the operator that the sink is halted and why, and waits until it is time to see whether it was mended. */
 export async function halt(
   error: unknown,
   sentence: string,
-  options: Omit<AttemptOptions, 'name' | 'sink' | 'isEmpty'>,
+  options: Pick<AttemptOptions, 'signal' | 'log' | 'observer' | 'haltedRetryMs'>,
 ): Promise<void> {
   const { signal, log, observer, haltedRetryMs } = options
   observer.onError(error instanceof HaltError ? 'halt' : error instanceof RejectedError ? 'reject' : 'unknown')

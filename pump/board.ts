@@ -42,6 +42,7 @@ export function openBoard(
     sent.inc({ component }, 0)
     sentBytes.inc({ component }, 0)
     for (const reason of ['rejected', 'evicted']) discarded.inc({ component, reason, intentional: 'false' }, 0)
+    discarded.inc({ component, reason: 'filtered', intentional: 'true' }, 0)
     for (const kind of ['retry', 'reject', 'halt', 'unknown']) errors.inc({ component, kind }, 0)
   }
   toGauge(pumpMetrics.sinkState, registry, (gauge) => {
@@ -66,9 +67,10 @@ export function openBoard(
         onError: (kind) => errors.inc({ component: sink, kind }),
         onWrite: (seconds) => writeSeconds.observe({ sink }, seconds),
         onReceived: (records) => received.inc({ component: sink }, records),
-        onSettled: ({ delivered, deadLettered, bytes }) => {
+        onSettled: ({ delivered, filtered, deadLettered, bytes }) => {
           sent.inc({ component: sink }, delivered)
           sentBytes.inc({ component: sink }, bytes)
+          discarded.inc({ component: sink, reason: 'filtered', intentional: 'true' }, filtered)
           discarded.inc({ component: sink, reason: 'rejected', intentional: 'false' }, deadLettered)
         },
         onEvicted: (records) => discarded.inc({ component: sink, reason: 'evicted', intentional: 'false' }, records),

@@ -1,8 +1,9 @@
-import { comparePositions, type Frame, type Position } from '../buffer/buffer.ts'
+import { comparePositions, type Frame, type Position, type Seal } from '../buffer/buffer.ts'
 import { wait } from '../runtime/wait.ts'
 import type { BlockLimits } from '../sinks/sink.ts'
 import { Draft } from './draft.ts'
 import type { Entry } from './frame-cache.ts'
+import type { Shape } from './shape/shape.ts'
 
 /** 1 MiB: a read that keeps Redis and SQLite busy for a few milliseconds only. Less where a block holds less: what is read ahead is held too. */
 const readBytes = 1024 * 1024
@@ -15,6 +16,8 @@ export interface CutterOptions {
   /** Frames from a position on, as a reader gives them; asks again by itself while the buffer cannot be reached. */
   readonly read: (from: Position, options: { maxBytes: number }) => Promise<readonly Frame[]>
   readonly decode: (frame: Frame) => readonly Entry[]
+  /** What new blocks are sealed under. */
+  readonly shape: Shape | undefined
   readonly limits: BlockLimits
   readonly now?: () => number
 }
@@ -32,9 +35,9 @@ export class Cutter {
     this.#next = options.from
   }
 
-  /** The contents of a block that an earlier owner sealed. */
-  async fill(from: Position, to: Position): Promise<Draft> {
-    const draft = new Draft(from, this.#options.decode)
+  /** The contents of a block that an earlier owner sealed, under the shape of then. */
+  async fill({ from, to }: Pick<Seal, 'from' | 'to'>, shape: Shape | undefined): Promise<Draft> {
+    const draft = new Draft(from, this.#options.decode, shape)
     this.#next = from
     this.#ahead = []
     while (comparePositions(draft.to, to) < 0) {
@@ -50,7 +53,7 @@ export class Cutter {
    * Resolves only with at least one record; throws the signal's reason.
    */
   async next(signal: AbortSignal, onTurn: () => void): Promise<Draft> {
-    const draft = new Draft(this.#next, this.#options.decode)
+    const draft = new Draft(this.#next, this.#options.decode, this.#options.shape)
     let deadline = Number.POSITIVE_INFINITY
     while (!this.#isFull(draft)) {
       signal.throwIfAborted()

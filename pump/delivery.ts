@@ -17,6 +17,7 @@ import type { FrameCache } from './frame-cache.ts'
 import type { DeliveryObserver } from './observer.ts'
 import { ownState } from './retry-state.ts'
 import { Session } from './session.ts'
+import type { Shapes } from './shape/shape.ts'
 import type { Trial } from './trial.ts'
 
 /** A sink as the pump runs it. */
@@ -25,6 +26,10 @@ export interface PumpSink {
   readonly name: string
   readonly sink: Sink
   readonly limits: BlockLimits
+  /** Which records it gets, and what of them. */
+  readonly shapes: Shapes
+  /** Longest that a write may take; then it is aborted, and the block sent again. */
+  readonly writeTimeoutMs: number
   readonly inFlight: number
   /** Where it begins when the log has never seen it. */
   readonly startAt: StartAt

@@ -4,6 +4,7 @@ import type { RequestRecord } from '../record/fields.ts'
 import { sliceRecord, Undecodable } from '../record/frame.ts'
 import { MinuteSums } from '../record/minute-sum.ts'
 import type { Entry } from './frame-cache.ts'
+import type { Shape } from './shape/shape.ts'
 
 /** Consecutive entries of one frame, from `start` up to `end`. */
 export interface Span {
@@ -20,10 +21,12 @@ export interface Span {
 export class Draft {
   readonly #spans: Span[] = []
   readonly #decode: (frame: Frame) => readonly Entry[]
+  readonly #shape: Shape | undefined
   /** Dead letters for what could not be decoded, by its place among the entries; found by the first whole pass. */
   readonly #undecodable = new Map<number, DeadLetter>()
   /** What the first whole pass summed up. */
   #minutes = new MinuteSums()
+  #filtered = 0
   #wasPassed = false
   readonly from: Position
   /** Entries held, decodable or not. */
@@ -31,9 +34,11 @@ export class Draft {
   /** Bytes as they stand in the log. */
   bytes = 0
 
-  constructor(from: Position, decode: (frame: Frame) => readonly Entry[]) {
+  /** `shape` says which records the sink gets, and what of them; without one it gets all, whole. */
+  constructor(from: Position, decode: (frame: Frame) => readonly Entry[], shape?: Shape) {
     this.from = from
     this.#decode = decode
+    this.#shape = shape
   }
 
   get to(): Position {
@@ -72,8 +77,8 @@ export class Draft {
 
   /** The draft's two parts, before and from the `n`-th entry on. */
   splitAt(n: number): readonly [Draft, Draft] {
-    const left = new Draft(this.from, this.#decode)
-    const right = new Draft(this.positionOf(n), this.#decode)
+    const left = new Draft(this.from, this.#decode, this.#shape)
+    const right = new Draft(this.positionOf(n), this.#decode, this.#shape)
     let passed = 0
     for (const { frame, start, end } of this.#spans) {
       const cut = Math.min(Math.max(start + n - passed, start), end)
@@ -84,34 +89,56 @@ export class Draft {
     return [left, right]
   }
 
-  /** The records that can be decoded, in order; decoded frame by frame, and kept by nobody here. */
+  /** The records as the sink gets them, in order; decoded frame by frame, and kept by nobody here. */
   *records(): Generator<RequestRecord, void, undefined> {
+    const shape = this.#shape
     const minutes = this.#wasPassed ? undefined : new MinuteSums()
     let place = 0
+    let filtered = 0
     for (const { frame, start, end } of this.#spans) {
       const entries = this.#decode(frame)
       for (let index = start; index < end; index++, place++) {
         const entry = entries[index]
         if (entry && !(entry instanceof Undecodable)) {
-          minutes?.add(entry)
-          yield entry
-        } else if (entry) this.#undecodable.set(place, toUndecodableLetter(entry))
+          const record = shape ? shape.apply(entry) : entry
+          if (record) {
+            minutes?.add(record)
+            yield record
+          } else filtered++
+        } else if (entry) this.#undecodable.set(place, toUndecodableLetter(entry, shape))
       }
     }
     if (minutes) this.#minutes = minutes
+    this.#filtered = filtered
     this.#wasPassed = true
   }
 
-  /** The records that can be decoded, by minute. Of the draft's own: whoever takes a record back does so once. */
+  /** How many records the sink does not get. */
+  get filtered(): number {
+    this.#pass()
+    return this.#filtered
+  }
+
+  /** How many records the sink gets. */
+  get kept(): number {
+    return this.size - this.undecodable().size - this.filtered
+  }
+
+  /** Whether the shape leaves nothing for the sink. Looks no further than to the first record that it leaves. */
+  isFilteredOut(): boolean {
+    return this.#shape !== undefined && this.records().next().done === true
+  }
+
+  /** The records that the sink gets, by minute. Of the draft's own: whoever takes a record back does so once. */
   get minutes(): MinuteSums {
     this.#pass()
     return this.#minutes
   }
 
-  /** The bytes of the only entry, without decoding it. */
+  /** The bytes of the only entry, without decoding it; none where there is a shape, which nobody can apply to them. */
   onlyBytes(): Uint8Array {
     const [span] = this.#spans
-    return span && this.size === 1 ? sliceRecord(span.frame.bytes, span.start) : new Uint8Array()
+    return span && this.size === 1 && !this.#shape ? sliceRecord(span.frame.bytes, span.start) : new Uint8Array()
   }
 
   /** Dead letters for the entries that cannot be decoded, by their place among the entries. */
@@ -124,14 +151,23 @@ export class Draft {
     if (!this.#wasPassed) for (const _ of this.records()); // what a pass finds is wanted, not the records
   }
 
-  /** Place among the entries of the `n`-th record that can be decoded. */
+  /** Place among the entries of the `n`-th record that the sink gets. */
   placeOf(n: number): number {
-    const undecodable = this.undecodable()
-    if (undecodable.size === 0) return n
-    for (let place = 0, passed = 0; place < this.size; place++) {
-      if (!undecodable.has(place) && passed++ === n) return place
+    if (this.kept === this.size) return n
+    let place = 0
+    let passed = 0
+    for (const { frame, start, end } of this.#spans) {
+      const entries = this.#decode(frame)
+      for (let index = start; index < end; index++, place++) {
+        if (this.#isKept(entries[index]) && passed++ === n) return place
+      }
     }
     return this.size
+  }
+
+  #isKept(entry: Entry | undefined): boolean {
+    if (!entry || entry instanceof Undecodable) return false
+    return this.#shape?.refusal(entry) === undefined
   }
 
   /**
@@ -150,8 +186,11 @@ export class Draft {
 /** The head of a frame up to its seq: magic, version, checksum, producer, boot, seq, as `record/frame.ts` draws it. */
 const frameIdentityBytes = 36
 
-function toUndecodableLetter({ bytes, reason }: Undecodable): DeadLetter {
-  return { form: 'undecodable', bytes, reason: `Cannot be decoded: ${reason}.` }
+/** What cannot be decoded cannot be shaped either: where the sink may not get all there is, the bytes are not kept. */
+function toUndecodableLetter({ bytes, reason }: Undecodable, shape: Shape | undefined): DeadLetter {
+  if (!shape) return { form: 'undecodable', bytes, reason: `Cannot be decoded: ${reason}.` }
+  const kept = `Its ${bytes.length} bytes are not kept, because this sink shapes its records.`
+  return { form: 'undecodable', bytes: new Uint8Array(), reason: `Cannot be decoded: ${reason}. ${kept}` }
 }
 
 /** A record as a dead letter: JSON, so that a person can read it and mend it. */

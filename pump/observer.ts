@@ -11,7 +11,7 @@ export interface AttemptObserver {
 /** What counts and shows the deliveries of one sink × shard. Its functions need no `this`. */
 export interface DeliveryObserver extends AttemptObserver {
   readonly onReceived: (records: number) => void
-  readonly onSettled: (counts: { delivered: number; deadLettered: number; bytes: number }) => void
+  readonly onSettled: (counts: { delivered: number; filtered: number; deadLettered: number; bytes: number }) => void
   readonly onEvicted: (records: number) => void
   /** The loop has turned: it is alive. */
   readonly onTurn: () => void

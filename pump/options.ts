@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { listenType } from '../runtime/listen.ts'
+import { shapeOptions } from './shape/options.ts'
 
 /** The pump's own settings. */
 export const pumpOptions = z.strictObject({
@@ -26,6 +27,13 @@ export const pumpOptions = z.strictObject({
     .nonnegative()
     .default(5000)
     .describe('How long blocks on their way may take to settle when the pump stops, milliseconds'),
+  hashKeys: z
+    .array(z.string().min(16, 'a key of at least 16 characters, or hashes are undone by guessing it'))
+    .default([])
+    .meta({ secret: true })
+    .describe(
+      'Keys of the hashes that stand for redacted values: the first one hashes; former ones stay until what was sealed with them is delivered',
+    ),
 })
 
 export type PumpSettings = z.output<typeof pumpOptions>
@@ -52,5 +60,11 @@ export const deliveryOptions = z.strictObject({
     })
     .prefault({})
     .describe('How blocks are cut for this sink'),
+  writeTimeoutMs: z
+    .int()
+    .min(100)
+    .default(100_000) // beyond what the sinks themselves wait for an answer, below the 120 s after which a loop counts as stuck
+    .describe('Longest that the write of a block may take, milliseconds; then it is aborted, and the block sent again'),
+  shape: shapeOptions.prefault({}).describe('Which records the sink gets, and what of them; default all, whole'),
   startAt: z.enum(['oldest', 'now']).default('oldest').describe('Where the sink begins when the log has never seen it'),
 })

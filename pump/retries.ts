@@ -15,6 +15,7 @@ export interface RetriesOptions {
   readonly buffer: Pick<Buffer, 'incarnation' | 'retryDeadLetters'>
   readonly reader: Reader
   readonly trial?: Trial | undefined
+  readonly writeTimeoutMs: number
   readonly haltedRetryMs: number
   /** Asks the log again while it cannot be reached. */
   readonly persist: <T>(ask: () => Promise<T>) => Promise<T>
@@ -121,7 +122,7 @@ export class Retries implements Disposable {
     for (const [key, value] of state ?? []) this.#state.set(key, value)
     if (attempted.outcome === 'stored') sink.settled?.(block)
     const delivered = batch.letters.length - rejected.size
-    observer.onSettled({ delivered, deadLettered: rejected.size, bytes: toBytes(batch, rejected) })
+    observer.onSettled({ delivered, filtered: 0, deadLettered: rejected.size, bytes: toBytes(batch, rejected) })
     log('info', 'Dead letters were delivered again.', { delivered, rejectedAgain: rejected.size })
   }
 
@@ -150,7 +151,7 @@ export class Retries implements Disposable {
     await persist(() =>
       reader.settleRetry(batch, { rejected: new Map([...asBefore, ...block.unreadable, ...refused]) }),
     )
-    observer.onSettled({ delivered: 0, deadLettered: batch.letters.length, bytes: 0 })
+    observer.onSettled({ delivered: 0, filtered: 0, deadLettered: batch.letters.length, bytes: 0 })
     for (const ids of groups) await persist(() => buffer.retryDeadLetters(name, ids))
   }
 

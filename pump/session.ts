@@ -11,6 +11,7 @@ import { persist } from './persist.ts'
 import { Retries } from './retries.ts'
 import { ownState } from './retry-state.ts'
 import { SealedBlock } from './sealed-block.ts'
+import { everything, type Shape, type Shapes } from './shape/shape.ts'
 import { type DeathError, deadlyReason, suspectedAfterDeaths, type Trial } from './trial.ts'
 
 export interface SessionOptions {
@@ -20,6 +21,9 @@ export interface SessionOptions {
   readonly reader: Reader
   readonly cache: FrameCache
   readonly limits: BlockLimits
+  readonly shapes: Shapes
+  /** Longest that a write may take. */
+  readonly writeTimeoutMs: number
   /** Blocks sealed and not settled at once; 1 where the sink needs order. */
   readonly inFlight: number
   /** Tries what may be ending this process. Without one it is sent like all else. */
@@ -28,9 +32,6 @@ export interface SessionOptions {
   readonly log: Log
   readonly observer: DeliveryObserver
 }
-
-/** The rules that every block is sealed under while sinks have no filter of their own: all records, whole. */
-const everything = '{}'
 
 /** Up to this many rejected records are isolated whatever the block's size; beyond, more than a tenth halts the sink. */
 const isolatedFreely = 100
@@ -88,25 +89,39 @@ export class Session {
   }
 
   async #deliver(stop: AbortSignal): Promise<never> {
-    const { reader, cache, limits, name, observer } = this.#options
+    const { reader, cache, limits, shapes, name, observer } = this.#options
+    const shape = shapes.current
     const cutter = new Cutter({
       shard: reader.shard,
       from: reader.cursor,
       read: (from, options) => this.#persist(() => reader.read(from, options)),
       decode: (frame) => cache.entries(reader.shard, frame),
+      shape,
       limits,
     })
     for (const seal of reader.seals) {
       stop.throwIfAborted()
-      await this.#dispatch(seal, await cutter.fill(seal.from, seal.to), true)
+      await this.#dispatch(seal, await cutter.fill(seal, await this.#shapeOf(seal)), true)
     }
     const stopped = AbortSignal.any([stop, this.#signal])
     for (;;) {
       const draft = await cutter.next(stopped, observer.onTurn)
       const seal = await this.#persist(() =>
-        reader.seal({ from: draft.from, to: draft.to, token: draft.token(name), shape: everything }),
+        reader.seal({ from: draft.from, to: draft.to, token: draft.token(name), shape: shape?.json ?? everything }),
       )
       await this.#dispatch(seal, draft, false)
+    }
+  }
+
+  /** What the block was sealed under. Where this process cannot apply it, the sink is halted: the block may be sent in no other form. */
+  async #shapeOf({ shape }: Seal): Promise<Shape | undefined> {
+    for (;;) {
+      try {
+        return this.#options.shapes.sealed(shape)
+      } catch (error) {
+        const options = { ...this.#options, signal: this.#signal }
+        await halt(error, 'Sink is halted, because a block cannot be shaped as it was sealed.', options)
+      }
     }
   }
 
@@ -141,25 +156,28 @@ export class Session {
     const { shard } = reader
     const toBlock = (again: boolean) =>
       new SealedBlock(seal, draft, { shard, incarnation: buffer.incarnation, repeated: repeated || again })
-    const attempted =
-      seal.deaths < suspectedAfterDeaths ? this.#attempt(toBlock, draft) : this.#try(toBlock, seal, draft)
+    const isSuspected = this.#options.trial !== undefined && seal.deaths >= suspectedAfterDeaths
+    if (isSuspected && repeated) this.#tellOfDeaths(seal, draft)
+    const attempted = isSuspected ? this.#try(toBlock, seal, draft) : this.#attempt(toBlock, draft)
     attempted.catch(() => {}) // awaited when its turn to settle comes
     return { seal, draft, attempted }
   }
 
-  #attempt(toBlock: (again: boolean) => Block, draft: Draft): Promise<Attempted> {
-    const isEmpty = () => draft.undecodable().size === draft.size
-    return attempt(toBlock, { ...this.#options, isEmpty, signal: this.#signal })
+  async #attempt(toBlock: (again: boolean) => Block, draft: Draft): Promise<Attempted> {
+    if (draft.isFilteredOut()) return { block: toBlock(false), outcome: 'stored', written: undefined }
+    const isEmpty = () => draft.kept === 0
+    return await attempt(toBlock, { ...this.#options, isEmpty, signal: this.#signal })
+  }
+
+  #tellOfDeaths({ deaths }: Seal, { size: records }: Draft): void {
+    const sentence = 'A block was on its way each time that the process ended; it is tried in a process of its own.'
+    this.#options.log('warn', sentence, { deaths, records })
   }
 
   /** Tries a block that was sealed whenever the process ended; nothing of it is decoded here before that went well. */
   async #try(toBlock: (again: boolean) => Block, seal: Seal, draft: Draft): Promise<Attempted> {
-    const { buffer, reader, trial, log } = this.#options
+    const { buffer, reader, trial } = this.#options
     if (!trial) return await this.#attempt(toBlock, draft)
-    log('warn', 'A block was on its way each time that the process ended; it is tried in a process of its own.', {
-      deaths: seal.deaths,
-      records: draft.size,
-    })
     const content = { kind: 'sealed', seal, spans: draft.spans } as const
     const job = { shard: reader.shard, incarnation: buffer.incarnation, state: ownState(reader.state), content }
     const sink = { write: (_: Block, signal: AbortSignal) => trial.write(job, signal) }
@@ -182,7 +200,7 @@ export class Session {
         continue
       }
       const { rejection } = attempted
-      const count = sent.draft.size - sent.draft.undecodable().size
+      const count = sent.draft.kept
       const atFault = count === 1 ? [0] : (rejection.indexes ?? [])
       if (mayReject(family, atFault.length)) {
         if (count > 1 && !rejection.othersStored)
@@ -216,7 +234,7 @@ export class Session {
     const deadLetters = [letter ?? { form: 'undecodable' as const, bytes: draft.onlyBytes(), reason: deadlyReason }]
     log('error', 'A record ended every process that tried to deliver it; it is a dead letter now.', { reason: message })
     await this.#persist(() => reader.settle(seal, { delivered: 0, filtered: 0, deadLetters }))
-    observer.onSettled({ delivered: 0, deadLettered: 1, bytes: draft.bytes })
+    observer.onSettled({ delivered: 0, filtered: 0, deadLettered: 1, bytes: draft.bytes })
   }
 
   async #settle(
@@ -228,15 +246,16 @@ export class Session {
     const { reader, sink, observer } = this.#options
     const refused = recordsAt(draft, rejected)
     const deadLetters = [...draft.undecodable().values(), ...refused.map((record) => toDeadLetter(record, reason))]
-    const delivered = draft.size - deadLetters.length
+    const { filtered } = draft
+    const delivered = draft.size - deadLetters.length - filtered
     const sums = draft.minutes
     for (const record of refused) sums.remove(record)
     const minutes = sums.toList()
     const state = attempted.outcome === 'stored' ? attempted.written?.state : undefined
-    const settlement = { delivered, filtered: 0, deadLetters, minutes, ...(state ? { state } : {}) }
+    const settlement = { delivered, filtered, deadLetters, minutes, ...(state ? { state } : {}) }
     await this.#persist(() => reader.settle(seal, settlement))
     sink.settled?.(attempted.block)
-    observer.onSettled({ delivered, deadLettered: deadLetters.length, bytes: draft.bytes })
+    observer.onSettled({ delivered, filtered, deadLettered: deadLetters.length, bytes: draft.bytes })
   }
 }
 

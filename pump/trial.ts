@@ -4,6 +4,7 @@ import { Draft, type Span, toDeadLetter } from './draft.ts'
 import { FrameCache } from './frame-cache.ts'
 import { RetryBlock } from './retry-block.ts'
 import { SealedBlock } from './sealed-block.ts'
+import type { Shapes } from './shape/shape.ts'
 
 /** 3: one unclean end may be chance, and two bad luck. From then on a block that was sealed all along is tried before it is sent. */
 export const suspectedAfterDeaths = 3
@@ -42,11 +43,11 @@ export class DeathError extends Error {
 }
 
 /** The block of a job, in the process that tries it. */
-export function toTrialBlock({ shard, incarnation, content }: TrialJob): Block {
+export function toTrialBlock({ shard, incarnation, content }: TrialJob, shapes: Pick<Shapes, 'sealed'>): Block {
   if (content.kind === 'retried') return new RetryBlock(content.batch, { shard, incarnation, token: content.token })
   const { seal, spans } = content
   const cache = new FrameCache(0)
-  const draft = new Draft(seal.from, (frame) => cache.entries(shard, frame))
+  const draft = new Draft(seal.from, (frame) => cache.entries(shard, frame), shapes.sealed(seal.shape))
   for (const { frame, start, end } of spans) draft.add(frame, start, end)
   return new SealedBlock(seal, draft, { shard, incarnation, repeated: true })
 }

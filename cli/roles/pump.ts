@@ -5,6 +5,7 @@ import { Registry } from 'prom-client'
 import type { StartAt } from '../../buffer/buffer.ts'
 import type { Config } from '../../config/config.ts'
 import { openPump } from '../../pump/pump.ts'
+import { openShapes, type Shapes } from '../../pump/shape/shape.ts'
 import type { Trial } from '../../pump/trial.ts'
 import { openAdmin } from '../../runtime/admin.ts'
 import { type ExpositionFormat, expose } from '../../runtime/exposition.ts'
@@ -21,6 +22,8 @@ export interface OpenedSink {
   readonly sink: Sink
   readonly definition: SinkDefinition
   readonly limits: BlockLimits
+  readonly shapes: Shapes
+  readonly writeTimeoutMs: number
   readonly startAt: StartAt
   readonly trial: Trial
 }
@@ -28,7 +31,8 @@ export interface OpenedSink {
 /** Opens every sink of the config; `opened` closes them. */
 export async function openSinks(config: Config, log: Log, opened: AsyncDisposableStack): Promise<OpenedSink[]> {
   const result: OpenedSink[] = []
-  for (const [name, { type, block, startAt, ...options }] of Object.entries(config.sinks)) {
+  const { hashKeys } = config.pump
+  for (const [name, { type, block, shape, writeTimeoutMs, startAt, ...options }] of Object.entries(config.sinks)) {
     const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the config's schema admits only these
     const sinkLog: Log = (level, sentence, fields) => log(level, sentence, { sink: name, ...fields })
     const sink = opened.use(await definition.open(options, { name, log: sinkLog, dataDir: config.dataDir }))
@@ -37,8 +41,9 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
       maxBytes: block.maxBytes ?? definition.block.maxBytes,
       maxAgeMs: block.maxAgeMs ?? definition.block.maxAgeMs,
     }
-    const trial = openTrial({ type, name, options, definition, dataDir: config.dataDir })
-    result.push({ name, type, sink, definition, limits, startAt, trial })
+    const trial = openTrial({ type, name, options, definition, hashKeys, dataDir: config.dataDir })
+    const shapes = openShapes(shape, hashKeys)
+    result.push({ name, type, sink, definition, limits, shapes, writeTimeoutMs, startAt, trial })
   }
   return result
 }
@@ -66,14 +71,7 @@ export async function openPumpRole(
   const pump = opened.use(
     await openPump({
       ...config.pump,
-      sinks: openedSinks.map(({ name, sink, definition, limits, startAt, trial }) => ({
-        name,
-        sink,
-        limits,
-        inFlight: definition.inFlight,
-        startAt,
-        trial,
-      })),
+      sinks: openedSinks.map(({ definition, ...rest }) => ({ ...rest, inFlight: definition.inFlight })),
       openBuffer: () => openBuffer(config, log),
       owner: `${hostname()}/${process.pid}/${randomUUID()}`, // containers may share a name and all be process 1
       registry,

@@ -1,5 +1,6 @@
 /** Entry of the process that tries one block: it may end over it, and then nobody is harmed. Started by `openTrial` alone. */
 import { once } from 'node:events'
+import { openShapes } from '../../pump/shape/shape.ts'
 import { toOnlyLetter, toTrialBlock } from '../../pump/trial.ts'
 import { type Log, openLog } from '../../runtime/log.ts'
 import { sinks } from '../../sinks/index.ts'
@@ -13,13 +14,13 @@ function report(message: Report): Promise<void> {
   })
 }
 
-async function write({ type, name, options, dataDir, job }: Assignment): Promise<Written | undefined> {
+async function write({ type, name, options, hashKeys, dataDir, job }: Assignment): Promise<Written | undefined> {
   const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the parent's config admits only these
-  const log: Log = openLog({ level: 'warn', bindings: { sink: name, trial: true } })
+  const log: Log = openLog({ level: 'error', bindings: { sink: name, trial: true } })
   await using sink = await definition.open(options as Record<string, unknown>, { name, dataDir, log }) // validated by the parent's config
   sink.acquired?.(job.shard, job.state)
   await report({ kind: 'opened' })
-  const block = toTrialBlock(job)
+  const block = toTrialBlock(job, openShapes({}, hashKeys))
   const letter = toOnlyLetter(job, block)
   if (letter) await report({ kind: 'letter', letter })
   const written = await sink.write(block, new AbortController().signal)

@@ -18,6 +18,8 @@ export interface Assignment {
   readonly type: string
   readonly name: string
   readonly options: object
+  /** Keys of the hashes in the shape that the block was sealed under. */
+  readonly hashKeys: readonly string[]
   readonly dataDir: string
   readonly job: TrialJob
 }

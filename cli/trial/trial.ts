@@ -10,6 +10,8 @@ export interface TrialOptions {
   /** The sink's name in the config. */
   readonly name: string
   readonly options: object
+  /** `pump.hashKeys` of the config. */
+  readonly hashKeys: readonly string[]
   readonly definition: SinkDefinition
   readonly dataDir: string
 }
@@ -17,19 +19,19 @@ export interface TrialOptions {
 const entry = new URL('./process.ts', import.meta.url)
 
 /** Tries blocks of one sink, each in a process of its own: on a scratch folder where the sink would store them here. */
-export function openTrial({ type, name, options, definition, dataDir }: TrialOptions): Trial {
+export function openTrial({ type, name, options, definition, hashKeys, dataDir }: TrialOptions): Trial {
   const folder = join(dataDir, 'trial', name)
   rmSync(folder, { recursive: true, force: true }) // of a pump that was killed
   return {
     stores: definition.scratch === undefined,
     async write(job, signal) {
       signal.throwIfAborted()
-      if (!definition.scratch) return await runTrial({ type, name, options, dataDir, job }, signal)
+      if (!definition.scratch) return await runTrial({ type, name, options, hashKeys, dataDir, job }, signal)
       mkdirSync(folder, { recursive: true })
       const scratch = mkdtempSync(join(folder, 'block-'))
       try {
         const own = definition.scratch(options as Record<string, unknown>) // the config's schema is the definition's
-        return await runTrial({ type, name, options: own, dataDir: scratch, job }, signal)
+        return await runTrial({ type, name, options: own, hashKeys, dataDir: scratch, job }, signal)
       } finally {
         rmSync(scratch, { recursive: true, force: true })
       }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { type FieldName, fieldNames, type RequestRecord } from '../../record/fields.ts'
 import { isFailed } from '../../record/outcome.ts'
+import { HaltError } from '../../sinks/sink.ts'
 import { capDetail } from './detail.ts'
 import { blanks, type ShapeOptions, shapeOptions } from './options.ts'
 import { type Mutable, needsKey, redactor } from './redact.ts'
@@ -22,13 +23,8 @@ export interface Shape {
 export interface Shapes {
   /** Undefined where the sink gets every record as it is. */
   readonly current: Shape | undefined
-  /** What `json` of a seal says. Throws ShapeError where this process cannot apply it. */
+  /** What `json` of a seal says. Throws HaltError where this process cannot apply it: the block may be sent in no other form. */
   sealed(json: string): Shape | undefined
-}
-
-/** A block was sealed under rules that this process cannot apply, and may be sent under no others. */
-export class ShapeError extends Error {
-  override readonly name = 'ShapeError'
 }
 
 /** What a seal keeps where the sink gets every record as it is. */
@@ -48,11 +44,11 @@ export function openShapes(options: ShapeOptions = {}, hashKeys: readonly string
 
 function toSealedShape(json: string, hashKeys: readonly string[]): Shape {
   const what = 'A block was sealed under rules'
-  const parsed: unknown = JSON.parse(json)
+  const parsed = parse(json)
   const result = sealedType.safeParse(parsed)
   if (!result.success) {
-    const theirs = z.looseObject({ version: z.number() }).safeParse(parsed).data?.version ?? 'without a number'
-    throw new ShapeError(
+    const theirs = z.looseObject({ version: z.number() }).safeParse(parsed).data?.version ?? version
+    throw new HaltError(
       theirs === version
         ? `${what} that cannot be read: ${z.prettifyError(result.error)}. Run the Penstock that sealed it until it is delivered.`
         : `${what} of version ${theirs}, and this Penstock knows version ${version}: run the newer one until it is delivered.`,
@@ -61,11 +57,19 @@ function toSealedShape(json: string, hashKeys: readonly string[]): Shape {
   const { version: _, hashKey, ...options } = result.data
   const key = hashKeys.find((one) => fingerprint(one) === hashKey)
   if (hashKey !== undefined && key === undefined) {
-    throw new ShapeError(
+    throw new HaltError(
       `${what} that hash with a key which the config no longer has (fingerprint ${hashKey}): give it as a further one of pump.hashKeys until the block is delivered.`,
     )
   }
   return toShape(options, json, key)
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined // told as what cannot be read
+  }
 }
 
 function toShape(options: ShapeOptions, json: string, key: string | undefined): Shape {

@@ -25,7 +25,16 @@ test('a backend that asks for hours is asked again after half a minute', async (
   }
   const observer = { onState() {}, onError() {}, onWrite() {} }
   const { signal } = stop
-  const options = { name: 'sink', sink, isEmpty: () => false, signal, haltedRetryMs: 1, log, observer }
+  const options = {
+    name: 'sink',
+    sink,
+    isEmpty: () => false,
+    signal,
+    haltedRetryMs: 1,
+    writeTimeoutMs: 1e6,
+    log,
+    observer,
+  }
   await assert.rejects(
     attempt(() => block, options),
     /seen enough/,

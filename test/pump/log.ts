@@ -8,6 +8,7 @@ import type { Buffer } from '../../buffer/buffer.ts'
 import { openSqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import type { PumpSink } from '../../pump/delivery.ts'
 import { openPump, type PumpOptions } from '../../pump/pump.ts'
+import { openShapes } from '../../pump/shape/shape.ts'
 import type { RequestRecord } from '../../record/fields.ts'
 import { encodeFrame } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
@@ -82,7 +83,8 @@ export function sinkInto(backend: Backend, write: Sink['write'] = async () => un
 
 export function aPumpSink(sink: Sink, overrides: Partial<PumpSink> = {}): PumpSink {
   const limits = { maxRecords: 100, maxBytes: 1e6, maxAgeMs: 0 }
-  return { name: 'sink', sink, limits, inFlight: 1, startAt: 'oldest', ...overrides }
+  const rules = { shapes: openShapes(), writeTimeoutMs: 1e6 }
+  return { name: 'sink', sink, limits, ...rules, inFlight: 1, startAt: 'oldest', ...overrides }
 }
 
 export function pumpOptions(
