@@ -2,18 +2,20 @@ import { randomUUID } from 'node:crypto'
 import type { MinuteSum } from '../../record/minute-sum.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import type { Log } from '../../runtime/log.ts'
-import type {
-  Buffer,
-  Frame,
-  Position,
-  Reader,
-  ReaderOptions,
-  ShardReport,
-  StoredDeadLetter,
-  Writer,
+import {
+  type Buffer,
+  BufferUnavailableError,
+  type Frame,
+  type Position,
+  type Reader,
+  type ReaderOptions,
+  type ShardReport,
+  type StoredDeadLetter,
+  type Writer,
 } from '../buffer.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { changeDeadLetters, listDeadLetters } from './dead-letters.ts'
+import { isRefusal } from './failure.ts'
 import { FrameRange } from './frames.ts'
 import { inspect } from './inspect.ts'
 import { shardKeys } from './keys.ts'
@@ -40,15 +42,29 @@ const forgetProducersAfterMs = 90 * 24 * 3600 * 1000
 export async function openRedisBuffer(options: RedisBufferOptions, { log }: { readonly log: Log }): Promise<Buffer> {
   await using opening = new AsyncDisposableStack()
   const connection = opening.use(await openConnection(options))
-  const facts = await checkServers(connection, options)
-  const shards = await Promise.all(
-    Array.from({ length: options.shards }, (_, i) => openShard(connection, `${i}`, { options, facts, log })),
-  )
+  const { facts, shards } = await openShards(connection, options, log)
   const maxBytes =
     options.maxBytes ?? Math.floor((facts.maxMemoryBytes ?? unlimitedBytes / shareOfMemory) * shareOfMemory)
   const buffer = new RedisBuffer(connection, shards, Math.floor(maxBytes / shards.length))
   opening.move()
   return buffer
+}
+
+async function openShards(connection: Connection, options: RedisBufferOptions, log: Log) {
+  try {
+    const facts = await checkServers(connection, options)
+    const shards = await Promise.all(
+      Array.from({ length: options.shards }, (_, i) => openShard(connection, `${i}`, { options, facts, log })),
+    )
+    return { facts, shards }
+  } catch (error) {
+    const cause = error instanceof BufferUnavailableError ? error.cause : undefined
+    if (!isRefusal(cause)) throw error
+    throw new ConfigError(
+      `Redis refuses the user: ${cause.message}. It needs the keys ~{${options.prefix}:* and the commands +@read +@write +@scripting +@connection +info +time +wait.`,
+      { cause },
+    )
+  }
 }
 
 async function openShard(

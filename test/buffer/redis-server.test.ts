@@ -35,7 +35,7 @@ test('Redis that may evict keys or forgets them in a restart is refused with wha
   await until(async () => (await client.info('persistence')).includes('aof_rewrite_in_progress:0'))
 })
 
-test('at maxmemory appends are refused, while seals, settles, eviction, leases and trimming succeed and make room', async (t) => {
+test('at maxmemory appends are refused, while seals, settles, retries, eviction, leases and trimming succeed and make room', async (t) => {
   await using server = await openRedis()
   const client = openClient(t, server.url)
   const log = await openLog(t, { urls: [server.url] })
@@ -55,7 +55,12 @@ test('at maxmemory appends are refused, while seals, settles, eviction, leases a
   const state = new Map([['k', Buffer.alloc(10_000, 1)]])
   const letter = { form: 'json', bytes: Buffer.alloc(1000), reason: 'bad' } as const
   await reader.settle(first, { delivered: 9, filtered: 0, deadLetters: [letter], state })
-  await reader.settle(second, { delivered: 20, ...nothingElse })
+  await reader.settle(second, { delivered: 20, ...nothingElse, minutes: [{ minute: 5, records: 20, idSum: 1 }] })
+  const [{ id } = { id: 0 }] = await log.deadLetters('a', { limit: 1 })
+  assert.equal(await log.retryDeadLetters('a', [id]), 1)
+  const [batch] = await reader.retries()
+  await reader.settleRetry(batch!, { rejected: new Map([[id, 'still bad']]) })
+  assert.equal(await log.dropDeadLetters('a', [id]), 1)
   await assert.rejects(append(log, late), BufferFullError)
   assert.equal(await log.trim(), 30)
   await append(log, late)
