@@ -186,11 +186,14 @@ export class Draft {
 /** The head of a frame up to its seq: magic, version, checksum, producer, boot, seq, as `record/frame.ts` draws it. */
 const frameIdentityBytes = 36
 
-/** What cannot be decoded cannot be shaped either: where the sink may not get all there is, the bytes are not kept. */
+/**
+ * What cannot be decoded cannot be shaped either: where the sink may not get all there is, the bytes are not kept, nor the
+ * decoder's reason, which quotes from them.
+ */
 function toUndecodableLetter({ bytes, reason }: Undecodable, shape: Shape | undefined): DeadLetter {
   if (!shape) return { form: 'undecodable', bytes, reason: `Cannot be decoded: ${reason}.` }
   const kept = `Its ${bytes.length} bytes are not kept, because this sink shapes its records.`
-  return { form: 'undecodable', bytes: new Uint8Array(), reason: `Cannot be decoded: ${reason}. ${kept}` }
+  return { form: 'undecodable', bytes: new Uint8Array(), reason: `Cannot be decoded. ${kept}` }
 }
 
 /** A record as a dead letter: JSON, so that a person can read it and mend it. */

@@ -10,10 +10,10 @@ const texts = z.union([z.string(), z.array(z.string()).min(1)], {
 const statusMeaning = 'expected a status such as 404, a range such as 500-599, a class such as 5xx, or a list of them'
 
 const status = z.union([
-  z.int().min(100).max(599),
+  z.int().min(100, statusMeaning).max(599, statusMeaning),
   z
     .string()
-    .regex(/^[1-5](xx|\d\d(-[1-5]\d\d)?)$/)
+    .regex(/^[1-5](xx|\d\d(-[1-5]\d\d)?)$/, statusMeaning)
     .refine((text) => {
       const [least, most] = toRange(text)
       return least <= most
