@@ -31,6 +31,8 @@ export interface Supervised extends AsyncDisposable {
 const main = new URL('./penstock.ts', import.meta.url)
 /** 30 s: a process that lived for so long did not die of its start. */
 const settledMs = 30_000
+/** 6: a record that ends the process is found after three deaths, and each of the others may have been chance. */
+const deathsAtStart = 6
 
 interface Child {
   readonly process: ChildProcess
@@ -40,13 +42,12 @@ interface Child {
 
 /**
  * Runs another process of ours beside this one, and starts it again whenever it dies: resolves once it is at work.
- * Throws ConfigError where its first start ends because of the configuration, the interruption's reason where that came first.
+ * Throws ConfigError where it ends because of the configuration, the interruption's reason where that came first, and an Error where its start fails again and again.
  */
 export async function supervise(options: SuperviseOptions): Promise<Supervised> {
   const closing = new AbortController()
   const unwanted = AbortSignal.any([closing.signal, options.interrupted])
-  let child = start(options)
-  const addresses = await ready(child, options)
+  let { child, addresses } = await startFirst(options)
   const running = (async () => {
     for (let deaths = 0; ; deaths++) {
       const startedAtMs = Date.now()
@@ -77,6 +78,20 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
   }
 }
 
+/** A process that is at work. What it was given to deliver may end it sooner than that, and then it is started again. */
+async function startFirst(options: SuperviseOptions): Promise<{ child: Child; addresses: Addresses }> {
+  for (let deaths = 1; ; deaths++) {
+    const child = start(options)
+    const addresses = await ready(child, options)
+    if (addresses) return { child, addresses }
+    const { exitCode: code, signalCode: signal } = child.process
+    if (deaths === deathsAtStart)
+      throw new Error(`The pump and the console ended at their start, with ${signal ?? `exit code ${code}`}.`)
+    options.log('error', 'A process of ours died at its start; it is started again.', { code, signal })
+    await wait(backoff(deaths), options.interrupted)
+  }
+}
+
 function start({ args, log }: SuperviseOptions): Child {
   const process = fork(main, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const { promise: ended, resolve } = Promise.withResolvers<void>()
@@ -88,11 +103,12 @@ function start({ args, log }: SuperviseOptions): Child {
   return { process, ended }
 }
 
-async function ready({ process, ended }: Child, { interrupted }: SuperviseOptions): Promise<Addresses> {
+/** Undefined where it ended before it was at work. */
+async function ready({ process, ended }: Child, { interrupted }: SuperviseOptions): Promise<Addresses | undefined> {
   const [message] = await Promise.race([once(process, 'message'), ended.then(() => [])])
   if (typeof message === 'object' && message !== null) return message as Addresses // the only message that a process of ours sends
   interrupted.throwIfAborted()
   if (process.exitCode === exitCodes.config)
     throw new ConfigError('The pump and the console did not start; the reason stands above.')
-  throw new Error(`The pump and the console ended at their start, with exit code ${process.exitCode}.`)
+  return undefined
 }
