@@ -7,6 +7,7 @@ import type * as z from 'zod'
 import type { RequestRecord } from '../record/fields.ts'
 import type { ExpositionFormat } from '../runtime/exposition.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Holdings } from './holdings.ts'
 
 export interface Block {
   /** The same token arrives again after a crash, with the same records in the same order: a sink uses it to store a block once. */
@@ -89,6 +90,10 @@ export interface SinkDefinition<Options extends z.ZodObject = z.ZodObject, S ext
   scratch?(options: z.output<Options>): z.output<Options>
   /** Connects lazily or eagerly, but throws only what can never mend: a backend that is down is a matter for `write`. */
   open(options: z.output<Options>, context: SinkContext): Promise<S>
+  /** What the sink holds, for audit and erasure: opened by another process than the pump's. Absent where nobody can say what became of a single record. */
+  holdings?(options: z.output<Options>, context: SinkContext): Promise<Holdings>
+  /** In the place of `holdings`: why there are none, and where to look and erase instead. A sentence. */
+  readonly outOfReach?: string
 }
 
 /** Declares a sink. */

@@ -31,14 +31,17 @@ export function isOfBlock(name: string, block: BlockId): boolean {
   return name.includes(`${endOf(block)}.`)
 }
 
-/** The name that always leads to the shard's newest file. */
-export function linkName({ prefix, format }: Naming, shard: string): string {
-  return `${prefix}-${wordOf(shard)}.${format}`
+/** The name that always leads to the shard's newest file; it has no format's ending, so that whoever reads `*.jsonl` reads no file twice. */
+export function linkName({ prefix }: Pick<Naming, 'prefix'>, shard: string): string {
+  return `${prefix}-${wordOf(shard)}.newest`
 }
 
-/** Recognises the files of a shard, compressed or not, whatever their format. */
-export function filePattern({ prefix }: Pick<Naming, 'prefix'>, shard: string): RegExp {
-  return new RegExp(`^${prefix}-${wordOf(shard)}-[0-9T+]+Z-[0-9A-Za-z]+-[0-9]+\\.(?:jsonl|csv)(?<gz>\\.gz)?$`)
+/** Recognises the files of a shard, or of all, compressed or not, whatever their format. */
+export function filePattern({ prefix }: Pick<Naming, 'prefix'>, shard?: string): RegExp {
+  const word = shard === undefined ? '(?<shard>[0-9A-Za-z]+)' : wordOf(shard)
+  const start = '(?<start>[0-9T+]+Z)'
+  const end = '(?<log>[0-9A-Za-z]+)-(?<seq>[0-9]+)\\.(?<format>jsonl|csv)(?<gz>\\.gz)?'
+  return new RegExp(`^${prefix}-${word}-${start}-${end}$`)
 }
 
 function endOf({ incarnation, seq }: BlockId): string {

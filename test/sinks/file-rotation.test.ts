@@ -18,7 +18,7 @@ test('blocks are appended to one file until it is large enough', async (t) => {
   assert.equal((await names()).length, 3)
   assert.equal((await recordsIn(folder)).length, 5)
   assert.equal(
-    await readFile(join(folder, 'requests-0.jsonl'), 'utf8'),
+    await readFile(join(folder, 'requests-0.newest'), 'utf8'),
     await readFile(join(folder, (await names()).at(-1) ?? ''), 'utf8'),
   )
 })

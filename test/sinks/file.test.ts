@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { lstat, readFile, rename, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, rename, stat, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { aRecord } from '../../record/sample.ts'
@@ -25,7 +25,16 @@ test('a file is named by prefix, shard, time and place in the log, and a link le
   const block = aBlock([aRecord({ ts })], { incarnation: '01890000-0000-7000-8000-00003f2a9c1b', seq: 42 })
   await delivery.deliver(block)
   assert.deepEqual(await names(), ['access-0-20261004T091932Z-3f2a9c1b-42.jsonl'])
-  assert.equal(await readFile(join(folder, 'access-0.jsonl'), 'utf8'), `${JSON.stringify(block.records[0])}\n`)
+  assert.equal(await readFile(join(folder, 'access-0.newest'), 'utf8'), `${JSON.stringify(block.records[0])}\n`)
+})
+
+test('whoever reads every file with the ending of the format reads each record once', async (t) => {
+  const { folder, delivery } = await openFiles(t)
+  const block = aBlock(someRecords(2))
+  await delivery.deliver(block)
+  const endings = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'))
+  const texts = await Promise.all(endings.map((name) => readFile(join(folder, name), 'utf8')))
+  assert.equal(texts.join(''), block.records.map((record) => `${JSON.stringify(record)}\n`).join(''))
 })
 
 test('what an attempt left half written is cut off by the next process', async (t) => {
@@ -93,7 +102,7 @@ test('a file that somebody moved away or cut is left alone, and a new one begun'
   const third = nextBlock(second, someRecords(1))
   await delivery.deliver(third)
   assert.equal((await names()).length, 2)
-  assert.equal(await readFile(join(folder, 'requests-0.jsonl'), 'utf8'), `${JSON.stringify(third.records[0])}\n`)
+  assert.equal(await readFile(join(folder, 'requests-0.newest'), 'utf8'), `${JSON.stringify(third.records[0])}\n`)
 })
 
 test('files of an earlier log are not touched', async (t) => {
@@ -173,10 +182,10 @@ test('something that stands where the link should be is left alone', async (t) =
   const { folder, delivery, path } = await openFiles(t, { rotate: { bytes: 1 } })
   const first = aBlock(someRecords(1))
   await delivery.deliver(first)
-  await unlink(join(folder, 'requests-0.jsonl'))
-  await writeFile(join(folder, 'requests-0.jsonl'), 'mine')
+  await unlink(join(folder, 'requests-0.newest'))
+  await writeFile(join(folder, 'requests-0.newest'), 'mine')
   await delivery.deliver(nextBlock(first, someRecords(1)))
-  assert.ok((await lstat(join(folder, 'requests-0.jsonl'))).isFile())
-  assert.equal(await readFile(join(folder, 'requests-0.jsonl'), 'utf8'), 'mine')
+  assert.ok((await lstat(join(folder, 'requests-0.newest'))).isFile())
+  assert.equal(await readFile(join(folder, 'requests-0.newest'), 'utf8'), 'mine')
   assert.ok(await path())
 })
