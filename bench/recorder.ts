@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { openRecorder } from '../buffer/recorder.ts'
 import { packRecord } from '../record/frame.ts'
 import { aRecord } from '../record/sample.ts'
+import { Texts } from '../record/texts.ts'
 import { openLog } from '../runtime/log.ts'
 
 /*
@@ -39,9 +40,10 @@ async function run(take: (record: (typeof records)[number]) => void) {
 
 const dir = await mkdtemp(join(tmpdir(), 'penstock-bench-'))
 const recorder = await openRecorder({ local: { dir, maxBytes: 4 * 1024 ** 3 }, log: openLog({ level: 'warn' }) })
-for (let i = 0; i < 20_000; i++) packRecord(records[i % records.length]!) // warm
+const texts = new Texts()
+for (let i = 0; i < 20_000; i++) packRecord(records[i % records.length]!, texts) // warm
 const idle = await run(() => {})
-const packing = await run((record) => void packRecord(record))
+const packing = await run((record) => void packRecord(record, texts))
 const recording = await run((record) => void recorder.record(record))
 await recorder[Symbol.asyncDispose]()
 await rm(dir, { recursive: true })

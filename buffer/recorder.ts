@@ -3,7 +3,6 @@ import type { Log } from '../runtime/log.ts'
 import { openThread, type Thread } from '../runtime/thread.ts'
 import { wait } from '../runtime/wait.ts'
 import type { ProducerBoot } from './mend.ts'
-import { packToFit } from './pack.ts'
 import { Ring } from './ring.ts'
 import type { FromSpool, LocalOptions, RemoteOptions, SpoolData, SpoolReport, ToSpool } from './spool-protocol.ts'
 
@@ -120,18 +119,15 @@ class RingRecorder implements Recorder {
   record(record: RequestRecord): boolean {
     this.#made++
     if (this.#closing) return this.#refuse('closed')
-    let packed: Uint8Array | undefined
+    let outcome: ReturnType<Ring['push']>
     try {
-      packed = packToFit(record)
+      outcome = this.#ring.push(record)
     } catch (error) {
       if (this.#refused.invalid === 0) this.#log('error', 'A record could not be packed.', { id: record.id, error })
       return this.#refuse('invalid')
     }
-    if (!packed) return this.#refuse('too_large')
-    if (!this.#ring.push(packed)) {
-      this.#sayFull()
-      return this.#refuse('ring_full')
-    }
+    if (outcome === 'ring_full') this.#sayFull()
+    if (outcome !== 'taken') return this.#refuse(outcome)
     if (!this.#turnBegun) this.#beginTurn()
     if (this.#ring.readyBytes >= handOverBytes) this.#handOver()
     return true

@@ -1,4 +1,7 @@
+import type { RequestRecord } from '../record/fields.ts'
 import { frameCutBytes, frameCutRecords, layFrame } from '../record/frame.ts'
+import { Texts } from '../record/texts.ts'
+import { packToFit } from './pack.ts'
 
 /** A frame on its way into the log: laid out, not yet stamped with its producer. */
 export interface CutFrame {
@@ -16,7 +19,7 @@ export interface RingOptions {
 }
 
 /** What a frame weighs before its first record, and what each record adds beside itself. */
-const emptyFrameBytes = layFrame([]).length
+const emptyFrameBytes = layFrame([], new Texts()).length
 const lengthBytes = 4
 
 /*
@@ -33,6 +36,8 @@ export class Ring {
   readonly #maxBytes: number
   readonly #windowBytes: number
   #open: Uint8Array[] = []
+  #texts = new Texts()
+  /** What the open frame will have at most. */
   #openBytes = 0
   #bytes = 0
   #made = 0
@@ -62,27 +67,46 @@ export class Ring {
     return this.#open.length
   }
 
-  /** Takes a packed record, and cuts the frame where it is full; false where the ring is full. */
-  push(packed: Uint8Array): boolean {
-    const frameBytes = this.#openBytes + packed.length + lengthBytes
-    if (frameBytes > frameCutBytes) this.cut()
-    const cost = packed.length + lengthBytes + (this.#open.length === 0 ? emptyFrameBytes : 0)
-    if (this.#bytes + cost > this.#maxBytes) return false
+  /** Takes a record, and cuts the frame where it is full; or says why it is not taken. Throws where the record cannot be packed. */
+  push(record: RequestRecord): 'taken' | 'too_large' | 'ring_full' {
+    let { size, bytes } = this.#texts
+    let packed = packToFit(record, this.#texts)
+    if (packed && this.#open.length > 0 && this.#openBytes + this.#cost(packed, bytes) > frameCutBytes) {
+      this.#texts.shrink(size)
+      this.cut()
+      ;({ size, bytes } = this.#texts)
+      packed = packToFit(record, this.#texts) // the next frame does not have the texts that this one shares
+    }
+    if (!packed) return 'too_large'
+    const cost = this.#cost(packed, bytes)
+    if (this.#bytes + cost > this.#maxBytes) {
+      this.#texts.shrink(size)
+      return 'ring_full'
+    }
     this.#bytes += cost
     this.#openBytes += cost
     this.#open.push(packed)
     if (this.#open.length === frameCutRecords) this.cut()
-    return true
+    return 'taken'
+  }
+
+  /** By how much a record makes the open frame grow, with the texts that came since they took `textsBytes`. */
+  #cost(packed: Uint8Array, textsBytes: number): number {
+    const texts = this.#texts.bytes - textsBytes
+    return packed.length + lengthBytes + texts + (this.#open.length === 0 ? emptyFrameBytes + textsBytes : 0)
   }
 
   /** Closes the open frame, if it has any record. */
   cut(): void {
     if (this.#open.length === 0) return
     this.#made += this.#open.length
-    const frame = { seq: this.#nextSeq++, made: this.#made, count: this.#open.length, bytes: layFrame(this.#open) }
+    const bytes = layFrame(this.#open, this.#texts)
+    const frame = { seq: this.#nextSeq++, made: this.#made, count: this.#open.length, bytes }
     this.#waiting.set(frame.seq, frame)
+    this.#bytes += bytes.length - this.#openBytes
     this.#open = []
     this.#openBytes = 0
+    this.#texts = new Texts()
   }
 
   /** Bytes of the frames that were cut and not handed over. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type DeadLetter, endOf, type Frame, type Position } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
-import { sliceRecord, Undecodable } from '../record/frame.ts'
+import { sliceFrame, Undecodable } from '../record/frame.ts'
 import { MinuteSums } from '../record/minute-sum.ts'
 import type { Entry } from './frame-cache.ts'
 import type { Shape } from './shape/shape.ts'
@@ -138,7 +138,7 @@ export class Draft {
   /** The bytes of the only entry, without decoding it; none where there is a shape, which nobody can apply to them. */
   onlyBytes(): Uint8Array {
     const [span] = this.#spans
-    return span && this.size === 1 && !this.#shape ? sliceRecord(span.frame.bytes, span.start) : new Uint8Array()
+    return span && this.size === 1 && !this.#shape ? sliceFrame(span.frame.bytes, span.start) : new Uint8Array()
   }
 
   /** Dead letters for the entries that cannot be decoded, by their place among the entries. */

@@ -15,6 +15,8 @@ interface FieldDefinition<T extends z.ZodType> {
   readonly empty: z.output<T>
   /** Says something about a person: truncated, pseudonymised or erased by policy. */
   readonly personal?: true
+  /** Hardly two records of a frame have the same text: it is not looked for among those that they share. */
+  readonly unique?: true
 }
 
 function field<T extends z.ZodType>(definition: FieldDefinition<T>): FieldDefinition<T> {
@@ -26,14 +28,20 @@ const micros = z.int().nonnegative()
 const bytes = z.int().nonnegative()
 const lowText = 'LowCardinality(String)'
 
-/** Headers and bodies of one request, where a policy asked for them. Redacted in the gateway and capped in size before the ring. */
+/**
+ * Headers and bodies of one request, where a policy asked for them. Redacted in the gateway and capped in size before the
+ * ring. Header names are in lower case, several values of one name are joined; a body is text, decoded, and where it is
+ * among `truncated` it is only the beginning, so that JSON may not be valid. Of events (SSE) and upgrades there is none.
+ */
 export const detailType = z.strictObject({
   requestHeaders: z.record(z.string(), z.string()).optional(),
   requestBody: z.string().optional(),
   responseHeaders: z.record(z.string(), z.string()).optional(),
   responseBody: z.string().optional(),
-  /** Names of the parts that were cut to fit. */
+  /** Names of the parts of which only the beginning is here. */
   truncated: z.array(z.string()).optional(),
+  /** What is here in place of a part that is left out, by the part’s name, such as `image/png, 1234 bytes`. */
+  omitted: z.record(z.string(), z.string()).optional(),
 })
 
 /**
@@ -47,6 +55,7 @@ export const fields = {
     clickhouse: 'UUID',
     otel: 'penstock.record.id',
     empty: '',
+    unique: true,
   }),
   weight: field({
     type: z.number().min(1),
@@ -125,6 +134,7 @@ export const fields = {
     clickhouse: 'String',
     otel: 'url.path',
     empty: '/',
+    unique: true,
   }),
   status: field({
     type: z.int().min(100).max(599),
@@ -212,6 +222,7 @@ export const fields = {
     otel: 'client.address',
     empty: '',
     personal: true,
+    unique: true,
   }),
   userAgent: field({
     type: text,
@@ -270,6 +281,7 @@ export const fields = {
     clickhouse: 'String',
     otel: 'penstock.trace_id',
     empty: '',
+    unique: true,
   }),
   spanId: field({
     type: text,
@@ -277,6 +289,7 @@ export const fields = {
     clickhouse: 'String',
     otel: 'penstock.span_id',
     empty: '',
+    unique: true,
   }),
   tags: field({
     type: z.record(z.string(), z.string()),

@@ -2,13 +2,14 @@ import { crc32 } from 'node:zlib'
 import { Packr } from 'msgpackr'
 import { type FieldName, fieldNames, fields, type RequestRecord } from './fields.ts'
 import { type Kind, makePacker } from './pack.ts'
+import { Texts } from './texts.ts'
 
 /*
-  Frame, version 1. Integers are unsigned and big endian.
+  Frame, version 2. Integers are unsigned and big endian.
 
     offset  size
      0       2   magic      "PF"
-     2       1   version    1
+     2       1   version    2
      3       1   flags      0
      4       4   crc        CRC-32 over everything from offset 8
      8      16   producer   id of the producer, a UUID
@@ -17,14 +18,16 @@ import { type Kind, makePacker } from './pack.ts'
     36       8   made       records that the boot had put into frames up to and including this one
     44       4   count      records in the frame
     48       4   names      length of the field names in bytes
-    52     4×n   lengths    of each record in bytes, so that a record that cannot be decoded harms no other
-     …           field names, a msgpack array, once
-     …           records, each a msgpack array of values in the order of the names
+    52       4   texts      length of the shared texts in bytes
+    56     4×n   lengths    of each record in bytes, so that a record that cannot be decoded harms no other
+     …           field names, once: a msgpack array of all of them, and one of those whose values are shared texts
+     …           shared texts, a msgpack array: what many records have in common stands here once
+     …           records, each a msgpack array of values in the order of the names, for a shared text its place
 */
 
 const magic = 0x5046
-const version = 1
-const headBytes = 52
+const version = 2
+const headBytes = 56
 const packr = new Packr({ useRecords: false, moreTypes: false })
 
 /** 64 KiB: a frame is cut when it has grown to this, so that one append stays well below a disk's or Redis' stall. */
@@ -64,15 +67,18 @@ export class FrameError extends Error {
   override readonly name = 'FrameError'
 }
 
-const namesBytes = packr.pack(fieldNames)
+/** Fields whose texts other records of the frame have as well; those that tell requests apart stand in each record. */
+const sharedNames = fieldNames.filter((name) => kindOf(name) === 'shared')
+const namesBytes = packr.pack([fieldNames, sharedNames])
 
-/** The bytes of one record, as they stand in a frame. */
-export const packRecord: (record: RequestRecord) => Uint8Array = makePacker(
-  new Map(fieldNames.map((name) => [name, kindOf(fields[name].empty)])),
+/** The bytes of one record, as they stand in a frame with these texts. */
+export const packRecord: (record: RequestRecord, texts: Texts) => Uint8Array = makePacker(
+  new Map(fieldNames.map((name) => [name, kindOf(name)])),
 )
 
-function kindOf(empty: unknown): Kind {
-  if (typeof empty === 'string') return 'text'
+function kindOf(name: FieldName): Kind {
+  const { empty, unique }: { empty: unknown; unique?: true } = fields[name]
+  if (typeof empty === 'string') return unique ? 'text' : 'shared'
   if (typeof empty === 'number') return 'number'
   return empty === null ? 'any' : 'map'
 }
@@ -81,10 +87,11 @@ function kindOf(empty: unknown): Kind {
  * Lays packed records out as a frame whose identity is still blank: `stampFrame` writes it where the append happens.
  * Throws RangeError where the frame would be larger than a frame may be.
  */
-export function layFrame(records: readonly Uint8Array[]): Uint8Array {
-  let bodyBytes = 0
+export function layFrame(records: readonly Uint8Array[], texts: Texts): Uint8Array {
+  const textsBytes = packr.pack([...texts])
+  let bodyBytes = namesBytes.length + textsBytes.length
   for (const record of records) bodyBytes += record.length
-  const total = headBytes + records.length * 4 + namesBytes.length + bodyBytes
+  const total = headBytes + records.length * 4 + bodyBytes
   if (total > frameMaxBytes) throw new RangeError(`A frame of ${total} bytes is larger than ${frameMaxBytes}.`)
   const frame = Buffer.allocUnsafe(total)
   frame.fill(0, 0, headBytes)
@@ -92,13 +99,12 @@ export function layFrame(records: readonly Uint8Array[]): Uint8Array {
   frame[2] = version
   frame.writeUInt32BE(records.length, 44)
   frame.writeUInt32BE(namesBytes.length, 48)
+  frame.writeUInt32BE(textsBytes.length, 52)
   let at = headBytes
   for (const record of records) at = frame.writeUInt32BE(record.length, at)
-  frame.set(namesBytes, at)
-  at += namesBytes.length
-  for (const record of records) {
-    frame.set(record, at)
-    at += record.length
+  for (const part of [namesBytes, textsBytes, ...records]) {
+    frame.set(part, at)
+    at += part.length
   }
   return frame
 }
@@ -115,7 +121,9 @@ export function stampFrame(frame: Uint8Array, id: FrameId & { readonly made: num
 
 /** A whole frame of records in one step, for tests and for sources that append by themselves. */
 export function encodeFrame(records: readonly RequestRecord[], id: FrameId & { readonly made: number }): Uint8Array {
-  const frame = layFrame(records.map(packRecord))
+  const texts = new Texts()
+  const packed = records.map((record) => packRecord(record, texts))
+  const frame = layFrame(packed, texts)
   stampFrame(frame, id)
   return frame
 }
@@ -125,7 +133,7 @@ export function readHead(bytes: Uint8Array): FrameHead {
   const frame = asBuffer(bytes)
   if (frame.length < headBytes || frame.readUInt16BE(0) !== magic) throw new FrameError('These bytes are not a frame.')
   if (frame[2] !== version)
-    throw new FrameError(`Frame version ${frame[2]} is newer than this Penstock reads: ${version}.`)
+    throw new FrameError(`Frame version ${frame[2]} is not the one that this Penstock reads: ${version}.`)
   if (crc32(frame.subarray(8)) !== frame.readUInt32BE(4))
     throw new FrameError('The frame is torn: its checksum is wrong.')
   const hex = frame.toString('hex', 8, 24)
@@ -146,32 +154,46 @@ export function decodeFrame(bytes: Uint8Array): (RequestRecord | Undecodable)[] 
   const { count } = readHead(bytes)
   const frame = asBuffer(bytes)
   const namesAt = headBytes + count * 4
-  let at = namesAt + frame.readUInt32BE(48)
-  const toRecord = decoderFor(frame.subarray(namesAt, at))
+  const textsAt = namesAt + frame.readUInt32BE(48)
+  let at = textsAt + frame.readUInt32BE(52)
+  const toRecord = decoderFor(frame.subarray(namesAt, textsAt))
+  const texts: unknown = packr.unpack(frame, { start: textsAt, end: at })
+  if (!Array.isArray(texts)) throw new FrameError('The frame’s shared texts are not a list.')
   const records = new Array<RequestRecord | Undecodable>(count)
   for (let i = 0; i < count; i++) {
     const end = at + frame.readUInt32BE(headBytes + i * 4)
-    records[i] = toRecordOrReason(frame, at, end, toRecord)
+    records[i] = decodeRecord(frame, at, end, (values) => toRecord(values, texts))
     at = end
   }
   return records
 }
 
-/** The bytes of one record of a frame, without decoding it; empty where the frame is too short to have it. */
-export function sliceRecord(bytes: Uint8Array, index: number): Uint8Array {
+/** One record of a frame as a frame of its own, by the same producer, without decoding it; empty where the frame is too short to have it. */
+export function sliceFrame(bytes: Uint8Array, index: number): Uint8Array {
   const frame = asBuffer(bytes)
-  if (frame.length < headBytes) return new Uint8Array()
-  const count = frame.readUInt32BE(44)
+  const count = frame.length < headBytes ? 0 : frame.readUInt32BE(44)
   const namesAt = headBytes + count * 4
   if (index >= count || frame.length < namesAt) return new Uint8Array()
-  let at = namesAt + frame.readUInt32BE(48)
+  const recordsAt = namesAt + frame.readUInt32BE(48) + frame.readUInt32BE(52)
+  let at = recordsAt
   for (let i = 0; i < index; i++) at += frame.readUInt32BE(headBytes + i * 4)
-  return Buffer.from(frame.subarray(at, at + frame.readUInt32BE(headBytes + index * 4)))
+  const lengthAt = headBytes + index * 4
+  const record = frame.subarray(at, at + frame.readUInt32BE(lengthAt))
+  const head = [frame.subarray(0, headBytes), frame.subarray(lengthAt, lengthAt + 4)]
+  const slice = Buffer.concat([...head, frame.subarray(namesAt, recordsAt), record])
+  slice.writeUInt32BE(1, 44)
+  slice.writeUInt32BE(crc32(slice.subarray(8)), 4)
+  return slice
 }
 
-type ToRecord = (values: readonly unknown[]) => RequestRecord
+type ToRecord = (values: readonly unknown[], texts: readonly string[]) => RequestRecord
 
-function toRecordOrReason(frame: Buffer, start: number, end: number, toRecord: ToRecord): RequestRecord | Undecodable {
+function decodeRecord(
+  frame: Buffer,
+  start: number,
+  end: number,
+  toRecord: (values: readonly unknown[]) => RequestRecord,
+): RequestRecord | Undecodable {
   try {
     const values: unknown = packr.unpack(frame, { start, end })
     if (Array.isArray(values)) return toRecord(values)
@@ -184,19 +206,20 @@ function toRecordOrReason(frame: Buffer, start: number, end: number, toRecord: T
 const decoders = new Map<string, ToRecord>()
 
 /** A function from values in the order of a frame's names to a record: unknown names are passed over, missing ones get their empty value. */
-function decoderFor(names: Buffer): ToRecord {
-  const key = names.toString('latin1')
+function decoderFor(bytes: Buffer): ToRecord {
+  const key = bytes.toString('latin1')
   const known = decoders.get(key)
   if (known) return known
-  const theirs: unknown = packr.unpack(names)
-  if (!Array.isArray(theirs)) throw new FrameError('The frame’s field names are not a list.')
-  const values = (name: FieldName) => {
-    const index = theirs.indexOf(name)
-    return index < 0 ? `empty.${name}` : `(v[${index}] ?? empty.${name})`
+  const [names, shared]: unknown[] = packr.unpack(bytes)
+  if (!Array.isArray(names) || !Array.isArray(shared)) throw new FrameError('The frame’s field names are not lists.')
+  const value = (name: FieldName) => {
+    const index = names.indexOf(name)
+    if (index < 0) return `empty.${name}`
+    return `(${shared.includes(name) ? `texts[v[${index}]]` : `v[${index}]`} ?? empty.${name})`
   }
   const empty = Object.fromEntries(fieldNames.map((name) => [name, fields[name].empty]))
-  const body = fieldNames.map((name) => `${name}: ${values(name)}`).join(',')
-  const decoder = new Function('empty', `return (v) => ({${body}})`)(empty) as ToRecord
+  const body = fieldNames.map((name) => `${name}: ${value(name)}`).join(',')
+  const decoder = new Function('empty', `return (v, texts) => ({${body}})`)(empty) as ToRecord
   decoders.set(key, decoder)
   return decoder
 }

@@ -1,7 +1,11 @@
 import { Packr } from 'msgpackr'
+import type { Texts } from './texts.ts'
 
-/** What a value mostly is; anything else is packed as well, only slower. */
-export type Kind = 'text' | 'number' | 'map' | 'any'
+/**
+ * What a value mostly is; anything else is packed as well, only slower. A `shared` one is a text that other records have too:
+ * packed as its place among the frame's texts.
+ */
+export type Kind = 'shared' | 'text' | 'number' | 'map' | 'any'
 
 /** 64 KiB: the packed records of one frame lie in one or two slabs. */
 const slabBytes = 64 * 1024
@@ -17,11 +21,14 @@ const packr = new Packr({ useRecords: false, moreTypes: false })
  * is never written again. It knows the kinds beforehand and packs into one slab after another: 0.8 µs a record where
  * msgpackr takes 1.2, and nothing left for the garbage collector but one view.
  */
-export function makePacker<T extends object>(kinds: ReadonlyMap<keyof T & string, Kind>): (value: T) => Uint8Array {
+export function makePacker<T extends object>(
+  kinds: ReadonlyMap<keyof T & string, Kind>,
+): (value: T, texts: Texts) => Uint8Array {
   if (kinds.size > 90) throw new RangeError(`${kinds.size} values may need more than ${roomBytes} bytes.`)
   let slab = Buffer.allocUnsafeSlow(slabBytes)
   let start = 0
   let at = 0
+  let texts: Texts
 
   /** Moves what the record has so far to a slab with room for `bytes` more. */
   function makeRoom(bytes: number): void {
@@ -31,6 +38,12 @@ export function makePacker<T extends object>(kinds: ReadonlyMap<keyof T & string
     slab = larger
     at -= start
     start = 0
+  }
+
+  /** What is no text has no place, and is packed as nothing. */
+  function shared(value: string): void {
+    if (typeof value === 'string') number(texts.place(value))
+    else slab[at++] = 0xc0
   }
 
   function text(value: string): void {
@@ -120,11 +133,12 @@ export function makePacker<T extends object>(kinds: ReadonlyMap<keyof T & string
 
   // Built once: a call for each value by name is several times faster than a loop over names.
   const calls = Array.from(kinds, ([name, kind]) => `${kind}(value[${JSON.stringify(name)}])`)
-  const writers = { text, number, map, any }
-  const body = `const { text, number, map, any } = writers; return (value) => { ${calls.join(';')} }`
+  const writers = { shared, text, number, map, any }
+  const body = `const { shared, text, number, map, any } = writers; return (value) => { ${calls.join(';')} }`
   const write = new Function('writers', body)(writers) as (value: T) => void
 
-  return (value) => {
+  return (value, ofFrame) => {
+    texts = ofFrame
     if (slab.length !== slabBytes || slab.length - at < roomBytes) {
       slab = Buffer.allocUnsafeSlow(slabBytes) // a slab that was made larger would hold on to its memory for small records
       at = 0

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { BufferUnavailableError } from '../../buffer/buffer.ts'
 import type { CutFrame } from '../../buffer/ring.ts'
 import { Spool } from '../../buffer/spool.ts'
-import { layFrame, packRecord } from '../../record/frame.ts'
+import { encodeFrame } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
 import { type Faults, paths, pathsIn, spoolFolder, withFaults } from './spooled.ts'
 
@@ -11,7 +11,7 @@ const producer = { producer: '0192f0c1-2345-7abc-8def-0123456789ab', boot: 7 }
 
 function cutFrames(n: number): CutFrame[] {
   return paths(n).map((path, seq) => {
-    const bytes = layFrame([packRecord(aRecord({ path }))])
+    const bytes = encodeFrame([aRecord({ path })], { ...producer, boot: 0, seq: 0, made: 0 }) // the spool stamps it
     return { seq, made: seq + 1, count: 1, bytes }
   })
 }

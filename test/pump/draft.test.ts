@@ -6,6 +6,7 @@ import { Draft } from '../../pump/draft.ts'
 import { FrameCache } from '../../pump/frame-cache.ts'
 import { encodeFrame, layFrame, packRecord, stampFrame, Undecodable } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
+import { Texts } from '../../record/texts.ts'
 
 const producer = '0192f0c1-2345-7abc-8def-0123456789ab'
 
@@ -70,7 +71,8 @@ test('the token depends on the sink and on every record, and on nothing else', (
 
 test('what cannot be decoded is left out of the records, keeps its place, and becomes a dead letter', () => {
   const good = aRecord()
-  const bytes = layFrame([packRecord(good), Uint8Array.of(0xc1), packRecord(good)])
+  const texts = new Texts()
+  const bytes = layFrame([packRecord(good, texts), Uint8Array.of(0xc1), packRecord(good, texts)], texts)
   stampFrame(bytes, { producer, boot: 1, seq: 0, made: 3 })
   const draft = draftOf([{ offset: 0, bytes, count: 3, cumulative: 3, appendedAtMs: 0 }])
   assert.deepEqual([...draft.records()], [good, good])

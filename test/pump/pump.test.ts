@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BufferUnavailableError, LogResetError } from '../../buffer/buffer.ts'
 import { layFrame, packRecord, stampFrame } from '../../record/frame.ts'
+import { Texts } from '../../record/texts.ts'
 import { HaltError, RejectedError, RetryableError } from '../../sinks/sink.ts'
 import { until } from '../services/until.ts'
 import {
@@ -198,7 +199,8 @@ test('what cannot be decoded becomes dead letters, a torn frame as many as it wa
   const log = aLog(t)
   const [first, second] = records(2)
   assert.ok(first && second)
-  const broken = layFrame([packRecord(first), Uint8Array.of(0xc1), packRecord(second)])
+  const texts = new Texts()
+  const broken = layFrame([packRecord(first, texts), Uint8Array.of(0xc1), packRecord(second, texts)], texts)
   stampFrame(broken, { producer: '0192f0c1-2345-7abc-8def-0123456789ab', boot: 1, seq: 0, made: 3 })
   await log.appendBytes(broken, 3)
   await log.appendBytes(broken.subarray(0, 90), 4)

@@ -8,10 +8,12 @@ import {
   layFrame,
   packRecord,
   readHead,
+  sliceFrame,
   stampFrame,
   Undecodable,
 } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
+import { Texts } from '../../record/texts.ts'
 
 const id = { producer: '0192f0c1-2345-7abc-8def-0123456789ab', boot: 3, seq: 2 ** 40, made: 2 ** 41 }
 
@@ -63,16 +65,28 @@ test('a flipped bit anywhere makes the frame torn, never wrong', () => {
 
 test('a frame cut short is torn', () => {
   const frame = encodeFrame([aRecord()], id)
-  for (const length of [0, 1, 51, frame.length - 1])
+  for (const length of [0, 1, 55, frame.length - 1])
     assert.throws(() => decodeFrame(frame.subarray(0, length)), FrameError)
 })
 
 test('a record that cannot be decoded stands alone and its neighbours are whole', () => {
   const good = aRecord()
-  const frame = layFrame([packRecord(good), Uint8Array.of(0xc1), packRecord(good)])
+  const texts = new Texts()
+  const frame = layFrame([packRecord(good, texts), Uint8Array.of(0xc1), packRecord(good, texts)], texts)
   stampFrame(frame, id)
   const [first, second, third] = decodeFrame(frame)
   assert.deepEqual([first, third], [good, good])
   assert.ok(second instanceof Undecodable)
   assert.deepEqual([...second.bytes], [0xc1])
+})
+
+test('a record can be taken out of a frame as a frame of its own', () => {
+  const records = [aRecord({ path: '/a' }), aRecord({ path: '/b', consumer: 'other' }), aRecord({ path: '/c' })]
+  const frame = encodeFrame(records, id)
+  for (const [i, record] of records.entries()) assert.deepEqual(decodeFrame(sliceFrame(frame, i)), [record])
+  assert.deepEqual(readHead(sliceFrame(frame, 1)), { ...id, count: 1 })
+  assert.deepEqual(
+    [sliceFrame(frame, 3).length, sliceFrame(frame.subarray(0, 60), 0).length, sliceFrame(Uint8Array.of(1), 0).length],
+    [0, 0, 0],
+  )
 })

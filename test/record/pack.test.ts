@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { makePacker } from '../../record/pack.ts'
+import { Texts } from '../../record/texts.ts'
 
 const msgpack = new Packr({ useRecords: false, moreTypes: false })
 
@@ -13,7 +14,7 @@ interface Thing {
   readonly rest: unknown
 }
 
-const pack = makePacker<Thing>(
+const packThing = makePacker<Thing>(
   new Map([
     ['name', 'text'],
     ['size', 'number'],
@@ -21,6 +22,7 @@ const pack = makePacker<Thing>(
     ['rest', 'any'],
   ]),
 )
+const pack = (thing: Thing) => packThing(thing, new Texts())
 
 const unpack = (packed: Uint8Array): unknown => msgpack.unpack(packed)
 
@@ -85,4 +87,12 @@ test('a value that throws while it is read leaves the next one whole', () => {
   }
   assert.throws(() => pack(broken), /a fault of ours/)
   assert.deepEqual(unpack(pack({ name: 'y', size: 1, tags: {}, rest: null })), ['y', 1, {}, null])
+})
+
+test('a text that is shared is packed as its place, and something else as nothing', () => {
+  const packShared = makePacker<{ name: unknown }>(new Map([['name', 'shared']]))
+  const texts = new Texts()
+  const packed = ['a', 'b', 'a', 7, '', 'b'].map((name) => unpack(packShared({ name }, texts)))
+  assert.deepEqual(packed, [[0], [1], [0], [null], [2], [1]])
+  assert.deepEqual([...texts], ['a', 'b', ''])
 })
