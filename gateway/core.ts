@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Counts } from './counts.ts'
+import type { Details } from './detail/details.ts'
 import type { Limiter } from './limit.ts'
 import type { Live } from './live.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -30,6 +31,7 @@ export interface Core {
   /** Connections that speak another protocol by now. */
   readonly tunnels: Set<Socket>
   readonly counts: Counts
+  readonly details: Details
   readonly log: Log
   /** Unix milliseconds at which `performance.now()` was 0; follows the system's clock. */
   wallOffsetMs: number

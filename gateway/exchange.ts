@@ -7,7 +7,10 @@ import { newRecordId } from '../record/id.ts'
 import type { Outcome } from '../record/outcome.ts'
 import type { Peer } from './client-address.ts'
 import type { Core } from './core.ts'
+import type { Capture } from './detail/capture.ts'
+import type { Captured } from './detail/detail.ts'
 import type { Verdict } from './limit.ts'
+import { shownPath } from './privacy/shown-path.ts'
 import type { Consumer, Route, Snapshot } from './snapshot.ts'
 import type { Trace } from './trace.ts'
 
@@ -62,6 +65,8 @@ export class Exchange {
   expectsContinue = false
   /** Set where the request asks for another protocol than HTTP on its connection. */
   upgrade: Upgrade | undefined = undefined
+  /** Set where headers or bodies are to be recorded. */
+  capture: Capture | undefined = undefined
   work: Work | undefined = undefined
   /** When what it waits for has taken too long. */
   deadlineMs = Number.POSITIVE_INFINITY
@@ -115,6 +120,24 @@ export class Exchange {
     this.#awaySinceMs = 0
   }
 
+  /** A part of the request’s body came. */
+  received(chunk: Buffer): void {
+    this.bytesIn += chunk.length
+    if (this.capture) this.capture.requestBody?.take(chunk)
+  }
+
+  /** A part of the answer’s body goes to the client. */
+  sent(chunk: Buffer): void {
+    this.bytesOut += chunk.length
+    if (this.capture) this.capture.responseBody?.take(chunk)
+  }
+
+  /** Nothing of the answer so far went out: another one takes its place. */
+  restartAnswer(): void {
+    this.bytesOut = 0
+    this.capture?.responseBody?.restart()
+  }
+
   get hasEnded(): boolean {
     return this.slot < 0
   }
@@ -158,12 +181,30 @@ export class Exchange {
     this.work = undefined
     const record = this.#toRecord(performance.now())
     this.core.counts.ended(record.outcome, record.status)
-    this.core.recorder.record(record)
+    if (this.capture) this.core.details.record(record, this.#captured(this.capture))
+    else this.core.recorder.record(record)
+  }
+
+  #captured(capture: Capture): Captured {
+    const { request, response, snapshot, clientIp, peer, bytesIn, bytesOut } = this
+    const { privacy } = snapshot
+    const announced = request.headers['content-length']
+    return {
+      capture,
+      request,
+      privacy,
+      hidden: [clientIp, peer.address].filter((address) => privacy.address(address) !== address),
+      bytesIn,
+      bytesOut,
+      isRequestWhole: request.complete && (announced === undefined || Number(announced) === bytesIn),
+      isResponseWhole: response.writableFinished,
+    }
   }
 
   #toRecord(nowMs: number): RequestRecord {
     this.back(nowMs)
     const { snapshot, request, route, consumer } = this
+    const { privacy } = snapshot
     const api = route?.api
     const method = request.method ?? ''
     const totalMs = nowMs - this.startedMs
@@ -182,7 +223,7 @@ export class Exchange {
       endpoint,
       method,
       host: this.host,
-      path: this.path,
+      path: route === undefined ? shownPath(this.path) : route.shownPath(this.path),
       status: this.status,
       outcome: this.outcome ?? 'gateway_error',
       consumer: consumer === undefined ? '' : consumer.name,
@@ -195,9 +236,9 @@ export class Exchange {
       upstreamUs: this.askedMs === 0 ? 0 : toUs((this.answeredMs || nowMs) - this.askedMs),
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
-      clientIp: this.clientIp,
-      userAgent: request.headers['user-agent'] ?? '',
-      referer: withoutQuery(request.headers.referer),
+      clientIp: privacy.address(this.clientIp),
+      userAgent: privacy.userAgent(request.headers['user-agent']),
+      referer: privacy.referer(request.headers.referer),
       country: '',
       upstream: this.target,
       tries: this.tries,
@@ -217,10 +258,4 @@ function closed(this: GatewayResponse): void {
 
 function toUs(ms: number): number {
   return ms > 0 ? Math.round(ms * 1000) : 0
-}
-
-function withoutQuery(referer: string | undefined): string {
-  if (referer === undefined) return ''
-  const question = referer.indexOf('?')
-  return question < 0 ? referer : referer.slice(0, question)
 }

@@ -6,6 +6,7 @@ import type { Log } from '../runtime/log.ts'
 import { wait } from '../runtime/wait.ts'
 import type { Core, KeyFinder, RecordTaker } from './core.ts'
 import { Counts } from './counts.ts'
+import { Details } from './detail/details.ts'
 import type { Limiter } from './limit.ts'
 import { type Listener, openListener } from './listener.ts'
 import { Live } from './live.ts'
@@ -61,6 +62,7 @@ class RunningGateway implements Gateway, Core {
   readonly live: Live
   readonly tunnels = new Set<Socket>()
   readonly counts = new Counts()
+  readonly details: Details
   snapshot: Snapshot
   wallOffsetMs = wallOffsetMs()
   isDraining = false
@@ -73,6 +75,7 @@ class RunningGateway implements Gateway, Core {
 
   constructor(options: GatewayOptions, { recorder, keyring, log, registry, limiter }: GatewayDependencies) {
     this.recorder = recorder
+    this.details = new Details({ recorder, log })
     this.keyring = keyring
     this.limiter = limiter ?? new LocalLimiter()
     this.log = log
@@ -128,6 +131,7 @@ class RunningGateway implements Gateway, Core {
     for (const socket of this.tunnels) socket.destroy()
     for (const listener of this.#listeners) await listener[Symbol.asyncDispose]()
     await this.live.empty() // the last records are made as the connections close
+    await this.details.idle()
     this.live[Symbol.dispose]()
     await this.#targets[Symbol.asyncDispose]()
   }

@@ -2,6 +2,9 @@ import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import { listenType } from '../runtime/listen.ts'
 import { routeConflicts } from './conflicts.ts'
+import { consumerRecordOptions, recordOptions } from './detail/options.ts'
+import { privacyOptions } from './privacy/options.ts'
+import { secretTags } from './privacy/secret-tags.ts'
 import { templateFault } from './template.ts'
 
 const duration = (defaultMs: number) => z.int().positive().default(defaultMs)
@@ -67,6 +70,7 @@ const routeOptions = z.strictObject({
     .describe('Statuses that are normal here and count as success, such as 404 for a look-up'),
   allow: allowOptions.optional(),
   rateLimit: rateLimitOptions.optional(),
+  record: recordOptions.optional(),
   responseMs: z
     .int()
     .positive()
@@ -97,6 +101,7 @@ const apiOptions = z.strictObject({
   allow: allowOptions.optional(),
   rateLimit: rateLimitOptions.optional(),
   bodyBytes: z.int().positive().optional().describe('Largest request body, bytes; default the gateway’s'),
+  record: recordOptions.optional(),
   encodedSlashes: z
     .enum(['refuse', 'keep'])
     .default('refuse')
@@ -125,6 +130,12 @@ export const upstreamOptions = z.strictObject({
     })
     .prefault({})
     .describe('For https targets'),
+  client: z
+    .enum(['undici', 'lean'])
+    .default('undici')
+    .describe(
+      'HTTP client: undici, or our own, which takes less CPU time and refuses more answers that are not exactly HTTP',
+    ),
   connections: z
     .int()
     .positive()
@@ -155,6 +166,7 @@ const consumerOptions = z.strictObject({
   team: z.string().min(1).optional().describe('Team it belongs to; default the consumer itself'),
   plan: z.string().min(1).optional().describe('Plan it is on'),
   tags: z.record(z.string().min(1), z.string()).default({}).describe('Tags that its records carry'),
+  record: consumerRecordOptions.optional(),
 })
 
 const tagOptions = z.union([
@@ -199,6 +211,8 @@ const shape = z.strictObject({
     .max(1)
     .default(1)
     .describe('Share of the requests without a traceparent whose new trace is marked as sampled'),
+  privacy: privacyOptions.prefault({}).describe('What of a request may be kept in its record'),
+  record: recordOptions.optional(),
   upstreams: z.record(z.string().min(1), upstreamOptions).default({}).describe('Upstreams by name'),
   apis: z.array(apiOptions).default([]).describe('APIs'),
   consumers: z
@@ -246,6 +260,7 @@ export const gatewayOptions = shape.superRefine((options, context) => {
     }
   })
   for (const { path, message } of routeConflicts(options.apis)) fault(path, message)
+  for (const { path, message } of secretTags(options)) fault(path, message)
 })
 
 /** Whether an api's `upstream` is a target itself. */

@@ -23,7 +23,7 @@ export function refuse(exchange: Exchange, { status, outcome, detail, headers = 
   if (response.headersSent || response.destroyed)
     return void exchange.cut(response.headersSent ? response.statusCode : status, outcome)
   exchange.settle(status, outcome)
-  if (exchange.path === '') exchange.path = request.url?.split('?', 1)[0] ?? '' // it was refused before it was understood
+  if (exchange.path === '') exchange.path = pathOf(request.url ?? '') // it was refused before it was understood
   if (status === 400 || status === 408) response.shouldKeepAlive = false // nobody knows where a next request would begin
   prepareConnection(exchange)
   const body = JSON.stringify({
@@ -33,18 +33,26 @@ export function refuse(exchange: Exchange, { status, outcome, detail, headers = 
     detail,
     traceId: trace.traceId,
   })
-  const isHead = request.method === 'HEAD'
-  const length = Buffer.byteLength(body)
-  exchange.bytesOut = isHead ? 0 : length
-  response.writeHead(status, [
+  const bytes = Buffer.from(body)
+  const sentHeaders = [
     'content-type',
     'application/problem+json',
     'content-length',
-    String(length),
+    String(bytes.length),
     'cache-control',
     'no-store',
     ...headers,
     ...limitHeaders(exchange.verdict),
-  ])
-  response.end(isHead ? undefined : body)
+  ]
+  exchange.restartAnswer()
+  exchange.capture?.answered(sentHeaders)
+  response.writeHead(status, sentHeaders)
+  if (request.method === 'HEAD') return void response.end()
+  exchange.sent(bytes)
+  response.end(bytes)
+}
+
+/** The path of a request target that may be anything: without what could hold a password. */
+function pathOf(url: string): string {
+  return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*/s, '')
 }

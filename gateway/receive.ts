@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { authenticate, authorize } from './access.ts'
 import { clientAddress, peerOf } from './client-address.ts'
 import type { Core } from './core.ts'
+import { merged } from './detail/recording.ts'
 import { Exchange, type GatewayResponse } from './exchange.ts'
 import type { Rule, Verdict } from './limit.ts'
 import { hasEncodedSlash, normalPath } from './path.ts'
@@ -27,8 +28,19 @@ export function begin(core: Core, request: IncomingMessage, response: GatewayRes
 /** Serves a request: finds its route, lets it pass or refuses it, and sends it on. */
 export function serve(exchange: Exchange): void {
   const problem = admit(exchange)
+  capture(exchange)
   if (problem) refuse(exchange, problem)
   else limit(exchange)
+}
+
+/** Has the request’s headers and bodies noted, where its route or its consumer asks for it. */
+function capture(exchange: Exchange): void {
+  const { core, route, consumer, keyId, upgrade } = exchange
+  const ofRoute = route?.recording
+  const ofConsumer = consumer?.recording
+  if ((!ofRoute && !ofConsumer) || upgrade) return
+  const recording = merged(ofRoute, ofConsumer, { keyId, nowMs: core.wallOffsetMs + exchange.startedMs })
+  if (recording) exchange.capture = core.details.capture(recording)
 }
 
 /** Everything that is decided at once: a problem where the request must not pass. */

@@ -1,4 +1,5 @@
 import type { BlockList } from 'node:net'
+import { type Recording, toRecording } from './detail/recording.ts'
 import type { Exchange } from './exchange.ts'
 import type { Limiter, Rule } from './limit.ts'
 import {
@@ -13,6 +14,8 @@ import {
   upstreamOptions,
 } from './options.ts'
 import { normalPath } from './path.ts'
+import { compilePrivacy, type Privacy } from './privacy/privacy.ts'
+import { pathShower } from './privacy/shown-path.ts'
 import { Router } from './router.ts'
 import { compileTags } from './tags.ts'
 import { joinPath, parseTemplate } from './template.ts'
@@ -32,6 +35,7 @@ export interface Snapshot {
   readonly timeouts: GatewayOptions['timeouts']
   readonly traceRatio: number
   readonly trusted: BlockList
+  readonly privacy: Privacy
   readonly router: Router<Route>
   readonly upstreams: readonly Upstream[]
   /** A consumer by its name; one that the configuration does not name is known by its name alone. */
@@ -47,6 +51,8 @@ export interface Consumer {
   readonly plan: string
   readonly tags: Readonly<Record<string, string>>
   readonly rules: readonly Rule[]
+  /** What is recorded of its requests in detail. */
+  readonly recording: Recording | undefined
 }
 
 export interface Allow {
@@ -69,6 +75,8 @@ export interface Api {
   readonly keepsEncodedSlashes: boolean
 }
 
+type RouteParts = Pick<Route, 'allow' | 'rules' | 'recording' | 'shownPath'>
+
 export class Route {
   readonly api: Api
   readonly template: string
@@ -78,16 +86,22 @@ export class Route {
   readonly rules: readonly Rule[]
   readonly responseMs: number
   readonly idleMs: number
+  /** What is recorded of its requests in detail. */
+  readonly recording: Recording | undefined
+  /** The path of a request as its record has it. */
+  readonly shownPath: (path: string) => string
   #method = ''
   #endpoint = ''
 
-  constructor(api: Api, template: string, route: RouteOptions, allow: Allow | undefined, rules: readonly Rule[]) {
+  constructor(api: Api, template: string, route: RouteOptions, { allow, rules, recording, shownPath }: RouteParts) {
     this.api = api
     this.template = template
     this.useCase = route.useCase
     this.expected = route.expected.length > 0 ? new Set(route.expected) : undefined
     this.allow = allow
     this.rules = rules
+    this.recording = recording
+    this.shownPath = shownPath
     this.responseMs = route.responseMs ?? api.upstream.options.responseMs
     this.idleMs = route.idleMs ?? api.upstream.options.idleMs
   }
@@ -120,7 +134,10 @@ export function compile(options: GatewayOptions, compiling: Compiling): Snapshot
   }
   for (const name of Object.keys(options.upstreams)) upstreamOf(name)
   const router = new Router<Route>()
-  for (const api of options.apis) addApi(router, api, upstreamOf(api.upstream), options, compiling.limiter)
+  const privacy = compilePrivacy(options)
+  const recording = toRecording(options.record)
+  for (const api of options.apis)
+    addApi(api, { router, upstream: upstreamOf(api.upstream), options, limiter: compiling.limiter, privacy, recording })
   return {
     name: options.name,
     region: options.region,
@@ -130,6 +147,7 @@ export function compile(options: GatewayOptions, compiling: Compiling): Snapshot
     timeouts: options.timeouts,
     traceRatio: options.traceRatio,
     trusted: toBlockList(options.trustedProxies),
+    privacy,
     router,
     upstreams: [...upstreams.values()],
     consumer: compileConsumers(options, compiling.limiter),
@@ -146,13 +164,19 @@ function compileUpstream(name: string, options: GatewayOptions, { target }: Comp
   return new Upstream(name, upstream, targets)
 }
 
-function addApi(
-  router: Router<Route>,
-  options: ApiOptions,
-  upstream: Upstream,
-  { org, limits }: GatewayOptions,
-  limiter: Limiter,
-): void {
+interface AddingApi {
+  readonly router: Router<Route>
+  readonly upstream: Upstream
+  readonly options: GatewayOptions
+  readonly limiter: Limiter
+  readonly privacy: Privacy
+  /** Of every API that does not say otherwise. */
+  readonly recording: Recording | undefined
+}
+
+function addApi(options: ApiOptions, adding: AddingApi): void {
+  const { router, upstream, limiter, privacy } = adding
+  const { org, limits } = adding.options
   const api: Api = {
     name: options.name,
     version: options.version,
@@ -166,13 +190,19 @@ function addApi(
     keepsEncodedSlashes: options.encodedSlashes === 'keep',
   }
   const allow = toAllow(options.allow)
+  const recording = toRecording(options.record) ?? adding.recording
   const place = `${options.name} ${options.version} ${options.hosts.join(' ')} ${options.basePath}`
   const rules = options.rateLimit ? [limiter.rule(`api ${place}`, options.rateLimit)] : noRules
   for (const options_ of options.routes) {
     const { path, methods, rateLimit } = options_
     const ofRoute = rateLimit ? [limiter.rule(`route ${place} ${methods.join(' ')} ${path}`, rateLimit)] : rules
     const template = joinPath(options.basePath, path)
-    const route = new Route(api, template, options_, options_.allow ? toAllow(options_.allow) : allow, ofRoute)
+    const route = new Route(api, template, options_, {
+      allow: options_.allow ? toAllow(options_.allow) : allow,
+      rules: ofRoute,
+      recording: toRecording(options_.record) ?? recording,
+      shownPath: pathShower(template, privacy.isSecretField),
+    })
     const parsed = parseTemplate(options.basePath, path)
     for (const host of options.hosts.length > 0 ? options.hosts : ['']) router.add(host, methods, parsed, route)
   }
@@ -196,12 +226,14 @@ function compileConsumers(options: GatewayOptions, limiter: Limiter): (name: str
     if (rateLimit) planRules.set(plan, [limiter.rule(`plan ${plan}`, rateLimit)])
   }
   const consumers = new Map<string, Consumer>()
-  for (const [name, { team = name, plan = '', tags }] of Object.entries(options.consumers))
-    consumers.set(name, { name, team, plan, tags, rules: planRules.get(plan) ?? noRules })
+  for (const [name, { team = name, plan = '', tags, record }] of Object.entries(options.consumers)) {
+    const rules = planRules.get(plan) ?? noRules
+    consumers.set(name, { name, team, plan, tags, rules, recording: toRecording(record) })
+  }
   return (name) => {
     const consumer = consumers.get(name)
     if (consumer) return consumer
-    const unlisted: Consumer = { name, team: name, plan: '', tags: {}, rules: noRules }
+    const unlisted: Consumer = { name, team: name, plan: '', tags: {}, rules: noRules, recording: undefined }
     consumers.set(name, unlisted) // keys have as many owners as were created, so this is bounded
     return unlisted
   }

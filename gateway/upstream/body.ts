@@ -37,7 +37,7 @@ function takeWhole(exchange: Exchange, next: (exchange: Exchange, body: Body) =>
   waitForClient(exchange)
   exchange.work = { abandon: () => {}, expire: () => refuseStalled(exchange) }
   request.on('data', (chunk: Buffer) => {
-    exchange.bytesIn += chunk.length
+    exchange.received(chunk)
     chunks.push(chunk)
     waitForClient(exchange)
   })
@@ -79,7 +79,7 @@ export class BodyStream extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     const exchange = this.#exchange
-    exchange.bytesIn += chunk.length
+    exchange.received(chunk)
     if (exchange.bytesIn > (exchange.route?.api.bodyBytes ?? 0)) return void this.#onTooLarge()
     waitForClient(exchange)
     if (this.push(chunk)) return

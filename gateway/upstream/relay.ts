@@ -40,7 +40,7 @@ export class Relay {
 
   /** Takes a chunk; false where the next must wait. */
   data(chunk: Buffer): boolean {
-    this.#exchange.bytesOut += chunk.length
+    this.#exchange.sent(chunk)
     if (this.#state === 'held' && this.#chunk === undefined) {
       this.#chunk = chunk
       return true
@@ -95,6 +95,7 @@ export class Relay {
     if (exchange.verdict) headers.push(...limitHeaders(exchange.verdict))
     if (length >= 0 && contentLength < 0 && mayHaveBody(exchange, status))
       headers.push('content-length', String(length))
+    exchange.capture?.answered(headers)
     try {
       exchange.response.writeHead(status, headers)
       return true
