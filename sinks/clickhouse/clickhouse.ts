@@ -2,6 +2,7 @@ import type { Log } from '../../runtime/log.ts'
 import { orAborted } from '../../runtime/wait.ts'
 import { type Block, defineSink, HaltError, RejectedError, type Sink } from '../sink.ts'
 import { type Connection, openConnection } from './connection.ts'
+import { openHoldings } from './holdings.ts'
 import { checkVersion, migrate } from './migrate.ts'
 import { type ClickHouseOptions, clickhouseOptions } from './options.ts'
 import { toRows } from './row-binary.ts'
@@ -24,6 +25,7 @@ export default defineSink({
   async open(options, { log }) {
     return new ClickHouseSink(await openConnection(options), options, log)
   },
+  holdings: (options) => openHoldings(options),
 })
 
 class ClickHouseSink implements Sink {

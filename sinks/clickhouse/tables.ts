@@ -9,6 +9,10 @@ export function tables({ prefix }: { readonly prefix: string }) {
     usage1m: `${prefix}usage_1m`,
     usage1h: `${prefix}usage_1h`,
     migrations: `${prefix}migrations`,
+    /** How many records erasures took of each minute, and the sum of their ids. */
+    erased: `${prefix}erased`,
+    /** Which records an erasure is about to take; there only while it runs. */
+    erasing: `${prefix}erasing`,
   }
 }
 
