@@ -42,6 +42,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** What was given holds wrong values; the message names each of them. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError'
+}
+
 /** What was asked cannot be answered because a server does not: not running, or out of reach. */
 export class BackendError extends Error {
   override readonly name = 'BackendError'

@@ -5,6 +5,7 @@ import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
 import { sinksCommand } from './sinks.ts'
 import { startCommand } from './start.ts'
+import { testCommand } from './test.ts'
 import { usageCommand } from './usage.ts'
 
 /** Every command there is, in the order of the help. */
@@ -12,6 +13,7 @@ export const commands = {
   start: startCommand,
   demo: demoCommand,
   check: checkCommand,
+  test: testCommand,
   keys: keysCommand,
   sinks: sinksCommand,
   usage: usageCommand,

@@ -1,7 +1,16 @@
 import { realpathSync } from 'node:fs'
 import { ConfigError } from '../runtime/check.ts'
 import { didYouMean } from '../runtime/suggest.ts'
-import { BackendError, type Command, exitCodes, parseCommand, type Terminal, toHelp, UsageError } from './command.ts'
+import {
+  BackendError,
+  type Command,
+  exitCodes,
+  parseCommand,
+  type Terminal,
+  toHelp,
+  UsageError,
+  ValueError,
+} from './command.ts'
 import { commands } from './index.ts'
 
 /** Runs one command line and resolves to its exit code; never throws. */
@@ -54,12 +63,13 @@ function overview(): string {
 }
 
 function isForOperator(error: unknown): error is Error {
-  return error instanceof ConfigError || error instanceof UsageError || error instanceof BackendError
+  return [ConfigError, UsageError, ValueError, BackendError].some((kind) => error instanceof kind)
 }
 
 function toExitCode(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.config
   if (error instanceof UsageError) return exitCodes.usage
+  if (error instanceof ValueError) return exitCodes.value
   if (error instanceof BackendError) return exitCodes.backend
   return exitCodes.error
 }

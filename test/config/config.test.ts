@@ -123,3 +123,22 @@ test('the example is right', () => {
   const config = loadConfig(join(import.meta.dirname, '../../penstock.example.yaml'), { env: {} })
   assert.deepEqual(Object.keys(config.gateway.upstreams), ['orders'])
 })
+
+test('a hash without a key is refused where it is asked for, and an option of a shape that is misspelt is answered with what was meant', (t) => {
+  const text = `sinks:
+  main:
+    type: prometheus
+    shape:
+      redact: { consumer: hash }
+`
+  assert.deepEqual(faultsOf(aFile(t, text)), [
+    'penstock.yaml:5:7: sinks.main.shape.redact: hash needs a key in pump.hashKeys: a plain hash of a name or an address is undone by guessing',
+  ])
+  const config = loadConfig(aFile(t, `pump: { hashKeys: [0123456789abcdef] }\n${text}`), { env: {} })
+  assert.deepEqual(config.sinks.main?.shape.redact, { consumer: 'hash' })
+  const misspelt = 'sinks:\n  main: { type: prometheus, shape: { filter: { block: [{ consumr: x }] } } }\n'
+  assert.match(
+    String(faultsOf(aFile(t, misspelt))),
+    /filter\.block\[0\]\.consumr: unknown key\. Did you mean "consumer"\?/,
+  )
+})
