@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FencedError, type Reader, type Settlement } from '../../buffer/buffer.ts'
+import type { MinuteSum } from '../../record/minute-sum.ts'
 import { at, ledger, type MakeLog, nothingElse, sealTo, take, tenRecords, textOf } from './scratch-log.ts'
 
 const aLetter = (reason: string) => ({ form: 'json', bytes: Buffer.from(`{"id":"${reason}"}`), reason }) as const
@@ -190,8 +191,10 @@ export function deadLetterContract(make: MakeLog): void {
     })
     await settleTo(reader, 2, 4, { delivered: 2, ...nothingElse, minutes: [{ minute: now, records: 2, idSum: most }] })
     await settleTo(reader, 4, 6, { delivered: 2, ...nothingElse })
+    const many = Array<MinuteSum>(39).fill({ minute: now, records: 1, idSum: most })
+    await settleTo(reader, 6, 8, { delivered: 2, ...nothingElse, minutes: many }) // more than a number could hold without a modulus
     const sums = [
-      { minute: now, records: 3, idSum: most - 1 },
+      { minute: now, records: 42, idSum: most - 40 },
       { minute: now + 60, records: 1, idSum: 7 },
     ]
     assert.deepEqual(await log.minutes('a', { from: now, to: now + 61 }), sums)

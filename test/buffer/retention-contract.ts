@@ -56,6 +56,20 @@ export function retentionContract(make: MakeLog): void {
     assert.equal((await report(log)).bytes, 3 * 'p1/1/0'.length)
   })
 
+  test('trimming ends right before the slowest cursor, where frames are of one record too', async () => {
+    await using scratch = await make()
+    const log = await scratch.open()
+    await append(log, aProducer().frames(1, 1, 1, 1, 1, 1))
+    const reader = await take(log)
+    const offsets = async () => (await log.peek(log.shards[0]!, at(0), { maxBytes: 1e6 })).map(({ offset }) => offset)
+    await reader.settle(await sealTo(reader, at(0), at(2)), { delivered: 2, ...nothingElse })
+    assert.equal(await log.trim(), 2)
+    assert.deepEqual(await offsets(), [2, 3, 4, 5])
+    await reader.settle(await sealTo(reader, at(2), at(3)), { delivered: 1, ...nothingElse })
+    assert.equal(await log.trim(), 1)
+    assert.deepEqual(await offsets(), [3, 4, 5])
+  })
+
   test('trimming keeps what was appended since a time, though every sink has passed it', async () => {
     await using scratch = await make()
     const log = await scratch.open()
