@@ -2,11 +2,9 @@
  * The durable log between producers and sinks: read this first.
  *
  * A buffer has one or more shards. Writers append frames to a shard; each sink reads every shard with a reader of its
- * own, which keeps a cursor, the seals of blocks not yet settled, the sink's state and its counters. Members: sqlite, redis.
+ * own, which keeps a cursor, the seals of blocks not yet settled, the sink's state and its counters. Members: sqlite, redis, kafka.
  */
-import type * as z from 'zod'
 import type { MinuteSum } from '../record/minute-sum.ts'
-import type { Log } from '../runtime/log.ts'
 
 /**
  * A place between two records of a shard: before record `index` of the frame at `offset`. The end of a frame is `endOf(frame)`,
@@ -245,29 +243,6 @@ export interface ShardReport {
   readonly maxBytes: number
   /** Records since the log began. */
   readonly cumulative: number
-}
-
-/** What a buffer's `open` receives besides its options. */
-export interface BufferContext {
-  /** The data folder that the process owns. */
-  readonly dataDir: string
-  readonly log: Log
-}
-
-export interface BufferDefinition<Options extends z.ZodObject = z.ZodObject> {
-  /** One line for the docs and the command line. */
-  readonly summary: string
-  /** Options as a strict object; every option described, with its unit and default. Secrets are marked with `.meta({ secret: true })`. */
-  readonly options: Options
-  /** Opens the log, made where there is none. Throws BufferUnavailableError where it cannot be reached now, ConfigError where it may not be used as it is. */
-  open(options: z.output<Options>, context: BufferContext): Promise<Buffer>
-}
-
-/** Declares a buffer. */
-export function defineBuffer<Options extends z.ZodObject>(
-  definition: BufferDefinition<Options>,
-): BufferDefinition<Options> {
-  return definition
 }
 
 /** The first seq lies beyond the one that the log expects: frames are missing in between. Append from `expected`, or skip what is gone. */

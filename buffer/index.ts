@@ -1,4 +1,4 @@
-import type { BufferDefinition } from './buffer.ts'
+import type { BufferDefinition } from './define.ts'
 import kafka from './kafka/definition.ts'
 import redis from './redis/definition.ts'
 import sqlite from './sqlite/definition.ts'

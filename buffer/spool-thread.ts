@@ -1,5 +1,6 @@
 import { threadData, threadPort } from '../runtime/thread.ts'
-import type { Buffer, BufferDefinition } from './buffer.ts'
+import type { Buffer } from './buffer.ts'
+import type { BufferDefinition } from './define.ts'
 import { forwardReader, openForwarder } from './forward.ts'
 import { buffers } from './index.ts'
 import { Spool } from './spool.ts'

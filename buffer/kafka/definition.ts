@@ -1,4 +1,4 @@
-import { defineBuffer } from '../buffer.ts'
+import { defineBuffer } from '../define.ts'
 import { kafkaOptions } from './options.ts'
 
 export default defineBuffer({

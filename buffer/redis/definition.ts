@@ -1,4 +1,4 @@
-import { defineBuffer } from '../buffer.ts'
+import { defineBuffer } from '../define.ts'
 import { redisOptions } from './options.ts'
 import { openRedisBuffer } from './redis.ts'
 

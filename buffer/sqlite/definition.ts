@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { defineBuffer } from '../buffer.ts'
+import { defineBuffer } from '../define.ts'
 import { openSqliteBuffer } from './sqlite.ts'
 
 export default defineBuffer({

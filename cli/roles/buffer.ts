@@ -1,4 +1,5 @@
-import type { Buffer, BufferDefinition } from '../../buffer/buffer.ts'
+import type { Buffer } from '../../buffer/buffer.ts'
+import type { BufferDefinition } from '../../buffer/define.ts'
 import { buffers } from '../../buffer/index.ts'
 import type { RecorderOptions } from '../../buffer/recorder.ts'
 import type { Config } from '../../config/config.ts'
