@@ -1,6 +1,5 @@
 import { deleteGroupsV2 } from '@platformatic/kafka'
 import type { MinuteSum } from '../../record/minute-sum.ts'
-import { idSumModulus } from '../../record/minute-sum.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import {
   type Buffer,
@@ -19,7 +18,7 @@ import { minuteGroup, readerKey } from './keys.ts'
 import { dropDeadLetters, listDeadLetters, retryDeadLetters } from './letters.ts'
 import type { KafkaBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
-import { emptied } from './settlement.ts'
+import { added, emptied } from './settlement.ts'
 import { Shard } from './shard.ts'
 import { retiredSink } from './sink-record.ts'
 import { put } from './stored.ts'
@@ -107,10 +106,7 @@ class KafkaBuffer implements Buffer {
     for (const shard of this.#shards)
       for (const value of shard.state.inGroup(minuteGroup(sink))) {
         if (value.kind !== 'minute' || value.minute < from || value.minute >= to) continue
-        const { minute, records, idSum } = value
-        const before = sums.get(minute) ?? { records: 0, idSum: 0 }
-        const sum = { records: before.records + records, idSum: (before.idSum + idSum) % idSumModulus }
-        sums.set(minute, { minute, ...sum })
+        sums.set(value.minute, added(sums.get(value.minute), value))
       }
     return [...sums.values()].sort((a, b) => a.minute - b.minute)
   }

@@ -139,7 +139,7 @@ function openReader(shard: Shard, taken: Taken, owner: string, leases: Set<Async
       if (error instanceof NotHeldError) return undefined
       throw error
     })
-    return place && { place, index: position.index }
+    return place && { place, index: position.offset - place.records + position.index }
   }
 
   /** What lies before the cursor may have been trimmed meanwhile, what lies beyond it never. */

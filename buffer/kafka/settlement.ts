@@ -80,13 +80,22 @@ export function emptied(shard: Shard, sink: string): Message[] {
 }
 
 function withMinutes(shard: Shard, sink: string, minutes: readonly MinuteSum[] = []): Message[] {
-  return minutes.map(({ minute, records, idSum }) => {
-    const key = keyIn(minuteGroup(sink), minute)
+  const sums = new Map<number, MinuteSum>()
+  for (const one of minutes) sums.set(one.minute, added(sums.get(one.minute), one))
+  return [...sums.values()].map((sum) => {
+    const key = keyIn(minuteGroup(sink), sum.minute)
     const known = shard.state.get(key)
-    const before = known?.kind === 'minute' ? known : { records: 0, idSum: 0 }
-    const sum = { records: before.records + records, idSum: (before.idSum + idSum) % idSumModulus }
-    return put(shard.state, key, { kind: 'minute', minute, ...sum })
+    return put(shard.state, key, { kind: 'minute', ...added(known?.kind === 'minute' ? known : undefined, sum) })
   })
+}
+
+/** The sum of two sums of one minute. */
+export function added(before: MinuteSum | undefined, { minute, records, idSum }: MinuteSum): MinuteSum {
+  return {
+    minute,
+    records: (before?.records ?? 0) + records,
+    idSum: ((before?.idSum ?? 0) + idSum) % idSumModulus,
+  }
 }
 
 /** An empty value deletes. */
