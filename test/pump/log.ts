@@ -88,7 +88,7 @@ export function aPumpSink(sink: Sink, overrides: Partial<PumpSink> = {}): PumpSi
 }
 
 export function pumpOptions(
-  log: TestLog,
+  log: Pick<TestLog, 'open'>,
   sinks: readonly PumpSink[],
   overrides: Partial<PumpOptions> = {},
 ): PumpOptions {
