@@ -115,3 +115,28 @@ test('a base path and an upstream that is a URL are checked like a route’s pat
   for (const url of ['http://user@a', 'http://a?x'])
     assert.match(faultsOf({ apis: [{ name: 'a', upstream: url }] }).join(), /upstream: .*no query/, url)
 })
+
+test('a tag that would put a secret into every record is told', () => {
+  const faults = faultsOf({
+    apis: [{ name: 'a', upstream, key: { header: 'x-our-pass', query: 'k' } }],
+    tags: {
+      a: { header: 'Authorization' },
+      b: { header: 'x-our-pass' },
+      c: { query: 'k' },
+      d: { query: 'token_type' },
+      e: { query: 'page' },
+    },
+    privacy: { redact: { keep: ['token_type'] } },
+  })
+  assert.deepEqual(
+    faults.map((fault) => fault.split(':')[0]),
+    ['tags.a.header', 'tags.b.header', 'tags.c.query'],
+  )
+})
+
+test('pseudonymised addresses need a secret, and a recording’s end is a time', () => {
+  assert.deepEqual(faultsOf({ privacy: { clientIp: 'pseudonymised' } }), [
+    'privacy.secret: Pseudonymised addresses need a secret: `openssl rand -hex 32` makes one.',
+  ])
+  assert.deepEqual(faultsOf({ record: { until: 'tomorrow' } }), ['record.until: a time such as 2026-09-01T12:00:00Z'])
+})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { recordType } from '../../record/fields.ts'
-import { ask, openApi, startGateway, startUpstream } from './harness.ts'
+import { ask, type GatewayInput, openApi, startGateway, startUpstream, talk } from './harness.ts'
 
 test('a record says who asked for what, and how it ended', async (t) => {
   const upstream = await startUpstream(t, (_, response) => void response.end('hello'))
@@ -144,6 +144,67 @@ test('an upstream that does not answer in time is a 504', async (t) => {
   assert.equal(record.outcome, 'upstream_timeout')
   assert.ok(record.upstreamUs >= 50_000, 'the wait is the upstream’s')
   assert.ok(record.gatewayUs <= record.totalUs - record.upstreamUs + 1)
+})
+
+test('addresses, user agents and referers are recorded as the options say', async (t) => {
+  const upstream = await startUpstream(t, (_, response) => void response.end())
+  const headers = {
+    'x-forwarded-for': '2001:db8:7:1::9',
+    'user-agent': 'robot/1',
+    referer: 'https://shop.example/cart?q=1#here',
+  }
+  const keptBy = async (privacy: GatewayInput['privacy']) => {
+    const input = { trustedProxies: ['127.0.0.1'], privacy, ...openApi(upstream.url) }
+    const { url, onlyRecord } = await startGateway(t, input)
+    await ask(url, '/', { headers })
+    const { clientIp, userAgent, referer } = await onlyRecord()
+    return [clientIp, userAgent, referer]
+  }
+  assert.deepEqual(await keptBy({}), ['2001:db8:7:1::9', 'robot/1', 'https://shop.example/cart'])
+  assert.deepEqual(await keptBy({ clientIp: 'truncated', userAgent: 'drop', referer: 'drop' }), [
+    '2001:db8:7::',
+    '',
+    '',
+  ])
+  const secret = 'a secret of some length'
+  const [pseudonym, , referer] = await keptBy({ clientIp: 'pseudonymised', secret, referer: 'keep' })
+  assert.match(pseudonym ?? '', /^[0-9a-f]{16}$/)
+  assert.equal(referer, 'https://shop.example/cart?q=1#here')
+})
+
+test('a path is recorded without its parameters, and without what a template names as a secret', async (t) => {
+  const upstream = await startUpstream(t, (_, response) => void response.end())
+  const { url, recorded } = await startGateway(
+    t,
+    openApi(upstream.url, {
+      basePath: '/v1',
+      routes: [{ path: '/reset/{resetToken}/now' }, { path: '/share/{secret*}' }, { path: '/{all*}' }],
+    }),
+  )
+  for (const path of ['/v1/reset//abc/now', '/v1/share/a/b', '/v1/share', '/v1/x;sid=1/y', '/other;sid=1'])
+    await ask(url, path)
+  assert.deepEqual(
+    (await recorded(5)).map(({ path }) => path),
+    ['/v1/reset/{resetToken}/now', '/v1/share/{secret*}', '/v1/share', '/v1/x/y', '/other'],
+  )
+})
+
+test('a request target that may hold a password leaves no trace of it', async (t) => {
+  const { port, onlyRecord } = await startGateway(t, {})
+  await talk(t, port, 'GET http://ada:hunter2@a.example/path?token=hunter3#hunter4 HTTP/1.1\r\nHost: a.example\r\n\r\n')
+  const record = await onlyRecord()
+  assert.equal(record.path, '/path')
+  assert.doesNotMatch(JSON.stringify(record), /hunter|ada/)
+})
+
+test('tags hold no control characters, whatever the query spells', async (t) => {
+  const upstream = await startUpstream(t, (_, response) => void response.end())
+  const { url, onlyRecord } = await startGateway(t, {
+    ...openApi(upstream.url),
+    tags: { team: { query: 'team' }, empty: { query: 'empty' } },
+  })
+  await ask(url, '/?team=a%0D%0Ab%00%1b%5b31mc%E2%80%A8d%C2%85&empty=%0A')
+  assert.deepEqual((await onlyRecord()).tags, { team: 'ab[31mcd' })
 })
 
 test('a record that is refused changes nothing for the client', async (t) => {
