@@ -4,6 +4,7 @@ import { buffers } from '../../buffer/index.ts'
 import type { RecorderOptions } from '../../buffer/recorder.ts'
 import { spoolFolder } from '../../cli/files.ts'
 import { type FaultProxy, openFaultProxy } from '../services/fault-proxy.ts'
+import { openKafka } from '../services/kafka.ts'
 import { openRedis } from '../services/redis.ts'
 import type { Server } from '../services/server.ts'
 import type { BufferType } from './options.ts'
@@ -68,5 +69,12 @@ const openShared: Record<Exclude<BufferType, 'sqlite'>, (opened: AsyncDisposable
     const link = opened.use(await openFaultProxy(server))
     const shards = 2 // each sink's readers may belong to two pumps
     return { config: { type: 'redis', urls: [`redis://127.0.0.1:${link.port}`], shards }, server, link }
+  },
+  async kafka(opened) {
+    const to = { port: 0 } // known once the server runs, which has to name the proxy
+    const link = opened.use(await openFaultProxy(to))
+    const server = opened.use(await openKafka({ advertisedPort: link.port }))
+    to.port = server.port
+    return { config: { type: 'kafka', brokers: [`127.0.0.1:${link.port}`], partitions: 2 }, server, link }
   },
 }

@@ -1,6 +1,6 @@
 import type { parseArgs } from 'node:util'
 
-export const bufferTypes = ['sqlite', 'redis'] as const
+export const bufferTypes = ['sqlite', 'redis', 'kafka'] as const
 export const sinkTypes = ['file', 'prometheus', 'clickhouse', 'store', 'mongo', 'otlp'] as const
 export type BufferType = (typeof bufferTypes)[number]
 export type SinkType = (typeof sinkTypes)[number]

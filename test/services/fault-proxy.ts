@@ -33,7 +33,7 @@ export interface FaultProxy extends AsyncDisposable {
   set(fault: Fault): Promise<void>
 }
 
-/** A TCP relay to a loopback port that does to a connection what networks, proxies and dying servers do. */
+/** A TCP relay to a loopback port that does to a connection what networks, proxies and dying servers do. The port is asked for with each connection. */
 export async function openFaultProxy(to: { port: number }): Promise<FaultProxy> {
   let fault: Fault = { kind: 'none' }
   let passedBytes = 0

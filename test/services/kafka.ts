@@ -21,6 +21,8 @@ export interface KafkaOptions {
   /** Clients must name this user, by PLAIN or SCRAM-SHA-512. */
   user?: { name: string; password: string }
   tls?: boolean
+  /** Where clients are sent to in place of its own port: a proxy before it. */
+  advertisedPort?: number
 }
 
 /** Starts one Kafka process that is broker and controller. */
@@ -82,7 +84,7 @@ async function makeKeystore(folder: string): Promise<string> {
 }
 
 function properties(
-  { config, user, tls }: KafkaOptions,
+  { config, user, tls, advertisedPort }: KafkaOptions,
   place: Place & { inside: number; controller: number },
 ): string {
   const { port, inside, controller, folder } = place
@@ -92,6 +94,9 @@ function properties(
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     listeners: `CLIENT://127.0.0.1:${port},INSIDE://127.0.0.1:${inside},CONTROLLER://127.0.0.1:${controller}`,
+    ...(advertisedPort
+      ? { 'advertised.listeners': `CLIENT://127.0.0.1:${advertisedPort},INSIDE://127.0.0.1:${inside}` }
+      : {}),
     'listener.security.protocol.map': `CLIENT:${protocol},INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT`,
     'inter.broker.listener.name': 'INSIDE',
     'controller.listener.names': 'CONTROLLER',
