@@ -19,8 +19,8 @@ export interface Person {
 export interface Holdings extends AsyncDisposable {
   /** The records held, by the minute of their own time and in order; a record that is held twice counts twice. Minutes without any are left out. */
   minutes(range: MinuteRange, signal: AbortSignal): Promise<readonly MinuteSum[]>
-  /** The id of every record held of a minute, as often as it is held. */
-  ids(minute: number, signal: AbortSignal): AsyncIterable<string>
+  /** The id of every record held of these minutes, in no order and as often as it is held. */
+  ids(minutes: ReadonlySet<number>, signal: AbortSignal): AsyncIterable<HeldId>
   /** What erasures took, in the same form: what was delivered is what is held and what was erased. */
   erased(range: MinuteRange, signal: AbortSignal): Promise<readonly MinuteSum[]>
   /** Before which minute the sink may have let records go by its own rules, and by which; undefined where it has let none go. */
@@ -32,6 +32,11 @@ export interface Holdings extends AsyncDisposable {
    * another call. A call that was cut short is ended by the next one, for whomever that is.
    */
   erase(person: Person, signal: AbortSignal): Promise<Erasure>
+}
+
+export interface HeldId {
+  readonly minute: number
+  readonly id: string
 }
 
 export interface Horizon {

@@ -11,6 +11,8 @@ const minutesAtOnce = 7200
 /** 20,000 ids are 0.8 MB. */
 const idsAtOnce = 20_000
 
+/** Before every id. */
+const firstId = '00000000-0000-0000-0000-000000000000'
 /** 10 minutes: a count over months, or a delete that rewrites their parts, is silent for longer than any insert. */
 const patienceMs = 600_000
 
@@ -27,16 +29,16 @@ export async function openHoldings(options: ClickHouseOptions): Promise<Holdings
         WHERE ${within} GROUP BY minute ORDER BY minute FORMAT TSV`
       return sums(range, signal, (part) => connection.run(sql, signal, { parameters: times(part) }))
     },
-    async *ids(minute, signal) {
+    async *ids(minutes, signal) {
       const sql = `SELECT id, count() AS copies FROM ${requests} WHERE ${within} AND id > {last:UUID}
         GROUP BY id ORDER BY id LIMIT ${idsAtOnce} FORMAT TSV`
-      const range = times({ from: minute, to: minute + 1 })
-      for (let last = '00000000-0000-0000-0000-000000000000'; ; ) {
-        const page = rowsOf(await connection.run(sql, signal, { parameters: { ...range, last } }))
-        for (const [id = '', copies] of page) for (let i = 0; i < Number(copies); i++) yield id
-        const [end] = page.at(-1) ?? []
-        if (end === undefined || page.length < idsAtOnce) return
-        last = end
+      for (const minute of minutes) {
+        const range = times({ from: minute, to: minute + 1 })
+        for (let last: string | undefined = firstId; last !== undefined; ) {
+          const page = rowsOf(await connection.run(sql, signal, { parameters: { ...range, last } }))
+          for (const [id = '', copies] of page) for (let i = 0; i < Number(copies); i++) yield { minute, id }
+          last = page.length < idsAtOnce ? undefined : page.at(-1)?.[0]
+        }
       }
     },
     async erased(range, signal) {

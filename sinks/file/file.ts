@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Block, defineSink, type Sink, type SinkContext } from '../sink.ts'
 import { toSinkError } from './failure.ts'
+import { openHoldings } from './holdings.ts'
 import { toLines } from './lines.ts'
 import { filePattern } from './name.ts'
 import { type FileOptions, fileOptions } from './options.ts'
@@ -22,6 +23,7 @@ export default defineSink({
   async open(options, context) {
     return new FileSink(options, context)
   },
+  holdings: (options, context) => openHoldings(options, context),
 })
 
 const stateKey = 'file'

@@ -44,6 +44,7 @@ function quoted(text: string): string {
 /** What spreadsheets take for the beginning of a formula, the full-width forms too. */
 const formula = /^[=+\-@\t\r＝＋－＠]/
 
-function guarded(text: string): string {
+/** The text as a cell has it where formulas are guarded against. */
+export function guarded(text: string): string {
   return formula.test(text) ? `'${text}` : text
 }

@@ -22,7 +22,8 @@ test('ids are named over many pages, and one that was inserted twice is named tw
   await place.run(`INSERT INTO penstock_requests SELECT * FROM penstock_requests WHERE id = '${id}'`)
   await using holdings = await openHoldings(clickhouse, place, await scratchFolder(t))
   const times = new Map<string, number>()
-  for await (const one of holdings.ids(minuteOf(ts), patience())) times.set(one, (times.get(one) ?? 0) + 1)
+  for await (const { id: one } of holdings.ids(new Set([minuteOf(ts)]), patience()))
+    times.set(one, (times.get(one) ?? 0) + 1)
   assert.equal(times.size, records.length)
   assert.deepEqual(
     [...times].filter(([, count]) => count !== 1),
