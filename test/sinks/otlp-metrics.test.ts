@@ -2,54 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { aRecord } from '../../record/sample.ts'
 import { lowerBound, upperBound } from '../../record/sketch.ts'
-import type { Received } from '../services/collector.ts'
 import { someRecords } from './contract.ts'
 import { aBlock, again, nextBlock, openDelivery } from './delivery.ts'
-import { freshCollector, type KeyValue, otlpHarness, toObject } from './otlp-place.ts'
-
-interface Point {
-  readonly attributes: readonly KeyValue[]
-  readonly startTimeUnixNano: string
-  readonly timeUnixNano: string
-  readonly asDouble?: number
-  readonly count?: string
-  readonly sum?: number
-  readonly min?: number
-  readonly max?: number
-  readonly scale?: number
-  readonly zeroCount?: string
-  readonly positive?: { readonly offset?: number; readonly bucketCounts?: readonly string[] }
-}
-
-interface Metric {
-  readonly name: string
-  readonly unit: string
-  readonly sum?: {
-    readonly aggregationTemporality: number
-    readonly isMonotonic: boolean
-    readonly dataPoints: Point[]
-  }
-  readonly exponentialHistogram?: { readonly aggregationTemporality: number; readonly dataPoints: Point[] }
-}
-
-interface ResourceMetrics {
-  readonly resource: { readonly attributes: readonly KeyValue[] }
-  readonly scopeMetrics: readonly { readonly metrics: readonly Metric[] }[]
-}
-
-function resourcesIn(received: readonly Received[]): readonly ResourceMetrics[] {
-  return received.flatMap(({ request }) => (request.resourceMetrics ?? []) as readonly ResourceMetrics[]) // of the metrics
-}
-
-function metricsIn(received: readonly Received[]): Metric[] {
-  return resourcesIn(received).flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
-}
-
-function pointsIn(received: readonly Received[], name: string): Point[] {
-  return metricsIn(received)
-    .filter((metric) => metric.name === name)
-    .flatMap(({ sum, exponentialHistogram }) => (sum ?? exponentialHistogram)?.dataPoints ?? [])
-}
+import { freshCollector, otlpHarness, toObject } from './otlp-place.ts'
+import { metricsIn, pointsIn, resourcesIn } from './otlp-points.ts'
 
 const onlyMetrics = { logs: false }
 
