@@ -1,7 +1,22 @@
 import { join } from 'node:path'
+import { type Config, loadConfig } from '../config/config.ts'
+import { type CommandOption, type OptionValues, type Terminal, textOf } from './command.ts'
 
 /** What is read where no `--config` names another one. */
 export const defaultConfigFile = 'penstock.yaml'
+
+/** The option of every command that reads the configuration. */
+export const configOption: CommandOption = {
+  type: 'string',
+  value: 'FILE',
+  doc: 'Configuration file',
+  default: defaultConfigFile,
+}
+
+/** The configuration that a command was told to use. Throws ConfigError with all its faults. */
+export function configOf(values: OptionValues, { env }: Pick<Terminal, 'env'>): Config {
+  return loadConfig(textOf(values, 'config') ?? defaultConfigFile, { env })
+}
 
 /** Where the keys of a data folder are kept. */
 export function keysFile(dataDir: string): string {

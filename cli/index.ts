@@ -1,10 +1,13 @@
+import { bufferCommand } from './buffer.ts'
 import { checkCommand } from './check.ts'
 import type { Command } from './command.ts'
+import { deadCommand } from './dead.ts'
 import { demoCommand } from './demo.ts'
 import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
 import { sinksCommand } from './sinks.ts'
 import { startCommand } from './start.ts'
+import { tapCommand } from './tap.ts'
 import { testCommand } from './test.ts'
 import { usageCommand } from './usage.ts'
 
@@ -16,6 +19,9 @@ export const commands = {
   test: testCommand,
   keys: keysCommand,
   sinks: sinksCommand,
+  dead: deadCommand,
+  buffer: bufferCommand,
+  tap: tapCommand,
   usage: usageCommand,
   replay: replayCommand,
 } satisfies Record<string, Command>

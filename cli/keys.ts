@@ -1,16 +1,16 @@
-import { type Config, loadConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { type KeyEntry, KeyError } from '../keys/keys.ts'
 import { openSqliteKeys } from '../keys/sqlite/store.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError } from './command.ts'
-import { defaultConfigFile, keysFile } from './files.ts'
+import { configOf, configOption, keysFile } from './files.ts'
 import { toTable } from './table.ts'
 
 export const keysCommand: Command = {
   summary: 'Creates, lists and revokes API keys',
   usage: 'create --consumer NAME | list | revoke ID',
   options: {
-    config: { type: 'string', value: 'FILE', doc: 'Configuration file', default: defaultConfigFile },
+    config: configOption,
     consumer: { type: 'string', value: 'NAME', doc: 'Owner of the key; the consumer must be in the configuration' },
     label: { type: 'string', value: 'TEXT', doc: 'What the key is for' },
     expires: { type: 'string', value: 'TIME', doc: 'When it stops working, such as 2027-01-31 or 90d' },
@@ -21,7 +21,7 @@ export const keysCommand: Command = {
     'penstock keys revoke 7d2k9q4m1x',
   ],
   async run(values, [verb, id], terminal) {
-    const config = loadConfig(textOf(values, 'config') ?? defaultConfigFile, { env: terminal.env })
+    const config = configOf(values, terminal)
     await using store = openSqliteKeys({ file: keysFile(config.dataDir) })
     try {
       if (verb === 'create') return await create(store, config, values, terminal)

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { BufferUnavailableError } from '../buffer/buffer.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import {
@@ -63,14 +64,16 @@ function overview(): string {
 }
 
 function isForOperator(error: unknown): error is Error {
-  return [ConfigError, UsageError, ValueError, BackendError].some((kind) => error instanceof kind)
+  return [ConfigError, UsageError, ValueError, BackendError, BufferUnavailableError].some(
+    (kind) => error instanceof kind,
+  )
 }
 
 function toExitCode(error: unknown): number {
   if (error instanceof ConfigError) return exitCodes.config
   if (error instanceof UsageError) return exitCodes.usage
   if (error instanceof ValueError) return exitCodes.value
-  if (error instanceof BackendError) return exitCodes.backend
+  if (error instanceof BackendError || error instanceof BufferUnavailableError) return exitCodes.backend
   return exitCodes.error
 }
 

@@ -1,9 +1,8 @@
 import type { Ledger } from '../buffer/buffer.ts'
-import { loadConfig } from '../config/config.ts'
 import { openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
-import { type Command, exitCodes, type Terminal, textOf, UsageError } from './command.ts'
-import { defaultConfigFile } from './files.ts'
+import { type Command, exitCodes, type Terminal, UsageError } from './command.ts'
+import { configOf, configOption } from './files.ts'
 import { openBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 
@@ -19,10 +18,10 @@ const terms = [
 export const sinksCommand: Command = {
   summary: 'Shows how far each sink has come, and retires one that is gone for good',
   usage: 'list | retire NAME',
-  options: { config: { type: 'string', value: 'FILE', doc: 'Configuration file', default: defaultConfigFile } },
+  options: { config: configOption },
   examples: ['penstock sinks list', 'penstock sinks retire old-warehouse'],
   async run(values, [verb, name], terminal) {
-    const config = loadConfig(textOf(values, 'config') ?? defaultConfigFile, { env: terminal.env })
+    const config = configOf(values, terminal)
     await using buffer = await openBuffer(config, openLog({ level: 'warn' }))
     const ledgers = (await buffer.inspect()).flatMap(({ shard, ledgers }) =>
       ledgers.map((ledger) => ({ shard, ...ledger })),

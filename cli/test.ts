@@ -1,4 +1,4 @@
-import { type Config, loadConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { ShapeOptions } from '../pump/shape/options.ts'
 import { openShapes, type Shape } from '../pump/shape/shape.ts'
 import type { RequestRecord } from '../record/fields.ts'
@@ -6,14 +6,14 @@ import { didYouMean } from '../runtime/suggest.ts'
 import { changesOf } from './changes.ts'
 import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError } from './command.ts'
 import { makeExamples, readExamples } from './examples.ts'
-import { defaultConfigFile } from './files.ts'
+import { configOf, configOption } from './files.ts'
 import { toTable } from './table.ts'
 
 export const testCommand: Command = {
   summary: 'Shows which records each sink would get, and what of them, without asking any server',
   usage: '[--records FILE | --samples N] [--sink NAME]',
   options: {
-    config: { type: 'string', value: 'FILE', doc: 'Configuration file', default: defaultConfigFile },
+    config: configOption,
     records: {
       type: 'string',
       value: 'FILE',
@@ -33,7 +33,7 @@ export const testCommand: Command = {
     `echo '{"api":"orders","status":503}' > r.jsonl; penstock test --records r.jsonl --sink warehouse`,
   ],
   async run(values, _positionals, terminal) {
-    const config = loadConfig(textOf(values, 'config') ?? defaultConfigFile, { env: terminal.env })
+    const config = configOf(values, terminal)
     const wanted = textOf(values, 'sink')
     if (wanted !== undefined && !Object.hasOwn(config.sinks, wanted)) {
       throw new UsageError(
