@@ -1,4 +1,4 @@
-/** A gateway in a process of its own, as the bench wants it: `penstock.ts FOLDER UPSTREAM VARIANT`. Says its address to its parent. */
+/** A gateway in a process of its own, as the bench wants it: `penstock.ts FOLDER UPSTREAM VARIANT CLIENT`. Says its address to its parent. */
 import { join } from 'node:path'
 import { openRecorder } from '../../buffer/recorder.ts'
 import { openGateway } from '../../gateway/gateway.ts'
@@ -12,7 +12,7 @@ import { noLog } from '../../runtime/log.ts'
  */
 export type Variant = 'bare' | 'features' | 'full'
 
-const [folder = '', upstream = '', variant = 'bare'] = process.argv.slice(2)
+const [folder = '', url = '', variant = 'bare', client = 'undici'] = process.argv.slice(2)
 
 await using opened = new AsyncDisposableStack()
 const recorder =
@@ -25,10 +25,11 @@ const keyring =
     : opened.use(await openSqliteKeyring({ file: join(folder, 'keys.sqlite'), log: noLog }))
 const options = gatewayOptions.parse({
   listen: [{ port: 0 }],
+  upstreams: { nginx: { client, targets: [{ url }] } },
   apis: [
     {
       name: 'orders',
-      upstream,
+      upstream: 'nginx',
       ...(variant === 'bare'
         ? { auth: 'none' }
         : { auth: 'key', rateLimit: { requests: 1_000_000, per: 'second', by: 'consumer' } }),

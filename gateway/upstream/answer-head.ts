@@ -1,4 +1,5 @@
 import { hopByHop, lengthsOf, namedByConnection } from '../hop-by-hop.ts'
+import type { RawHeaders } from './carrier.ts'
 
 /** The head of an upstream's answer, as it goes on to the client. */
 export interface AnswerHead {
@@ -11,14 +12,13 @@ export interface AnswerHead {
 const lengths = lengthsOf([...hopByHop, 'content-length'])
 
 /** Takes an answer's raw head apart; headers that end here are left out. */
-export function toAnswerHead(status: number, raw: readonly Buffer[]): AnswerHead {
+export function toAnswerHead(status: number, raw: RawHeaders): AnswerHead {
   const headers: string[] = []
   let contentLength = -1
   let named: ReadonlySet<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
-    const nameBytes = raw[i] as Buffer // names and values alternate
-    const name = nameBytes.toString('latin1')
-    const value = (raw[i + 1] as Buffer).toString('latin1') // names and values alternate
+    const name = textOf(raw[i])
+    const value = textOf(raw[i + 1])
     if (lengths[name.length] === 1) {
       const lower = name.toLowerCase()
       if (lower === 'connection') named = namedByConnection(value) ?? named
@@ -35,4 +35,8 @@ export function toAnswerHead(status: number, raw: readonly Buffer[]): AnswerHead
 
 function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
   return headers.filter((_, index) => !names.has((headers[index - (index % 2)] as string).toLowerCase())) // the name at the even index
+}
+
+function textOf(part: string | Buffer | undefined): string {
+  return typeof part === 'string' ? part : (part?.toString('latin1') ?? '')
 }

@@ -1,10 +1,9 @@
 import type { Duplex } from 'node:stream'
-import type { Client, Dispatcher } from 'undici'
 import { outcomeOfStatus } from '../../record/outcome.ts'
 import type { Exchange, Work } from '../exchange.ts'
 import { type AnswerHead, toAnswerHead } from './answer-head.ts'
 import { type Body, BodyStream, refuseStalled, refuseTooLarge } from './body.ts'
-import type { Sendable } from './pool.ts'
+import { type Carrier, isUnsendable, type Outgoing, type RawHeaders, type Sendable } from './carrier.ts'
 import { Relay } from './relay.ts'
 import type { Target } from './target.ts'
 
@@ -28,13 +27,13 @@ export interface AttemptOwner {
   upgraded(attempt: Attempt, head: AnswerHead, socket: Duplex): void
 }
 
-/** One request to one target: what undici tells of it goes to the relay, or to the owner. */
+/** One request to one target: what the connection tells of it goes to the relay, or to the owner. */
 export class Attempt implements Sendable, Work {
   readonly exchange: Exchange
   readonly target: Target
   readonly body: Body
-  readonly options: Dispatcher.DispatchOptions
-  client: Client | undefined = undefined
+  readonly options: Outgoing
+  carrier: Carrier | undefined = undefined
   next: Sendable | undefined = undefined
   queuedAtMs = 0
   isOver = false
@@ -55,10 +54,9 @@ export class Attempt implements Sendable, Work {
       method,
       headers,
       body: body === 'stream' ? (this.#stream ?? null) : (body ?? null),
-      reset: false,
       upgrade: exchange.upgrade?.protocol ?? null,
       servername: target.servername,
-    } as Dispatcher.DispatchOptions // its types lack servername
+    }
   }
 
   start(nowMs: number): void {
@@ -98,7 +96,7 @@ export class Attempt implements Sendable, Work {
     if (this.isOver) abort()
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+  onHeaders(status: number, raw: RawHeaders, resume: () => void): boolean {
     if (this.isOver || status < 200) return true
     const nowMs = performance.now()
     if (status > 599) {
@@ -135,24 +133,23 @@ export class Attempt implements Sendable, Work {
       if (!exchange.response.writableNeedDrain) exchange.back(nowMs)
       relay.complete()
     }
-    if (this.client) this.target.pool.release(this.client)
+    if (this.carrier) this.target.pool.release(this.carrier)
   }
 
-  onUpgrade(status: number, raw: Buffer[] | string[] | null, socket: Duplex): void {
-    if (this.client) this.target.pool.discard(this.client) // the connection is no longer the pool's
+  onUpgrade(status: number, raw: RawHeaders | null, socket: Duplex): void {
+    if (this.carrier) this.target.pool.discard(this.carrier) // the connection is no longer the pool's
     if (this.isOver) return void socket.destroy()
     this.isOver = true
     this.exchange.work = undefined
     this.exchange.answeredMs = performance.now()
     this.#targetSucceeded()
-    this.#owner.upgraded(this, toAnswerHead(status, raw as Buffer[]), socket) // undici's own parser makes buffers
+    this.#owner.upgraded(this, toAnswerHead(status, raw ?? []), socket)
   }
 
   onError(error: Error): void {
-    if (this.client) this.target.pool.discard(this.client)
+    if (this.carrier) this.target.pool.discard(this.carrier)
     if (this.isOver) return
-    const isOurs = 'code' in error && error.code === 'UND_ERR_INVALID_ARG'
-    const kind = isOurs ? 'unsendable' : this.#abort ? 'broken' : 'unreachable'
+    const kind = isUnsendable(error) ? 'unsendable' : this.#abort ? 'broken' : 'unreachable'
     this.#fail({ kind, error }, performance.now())
   }
 

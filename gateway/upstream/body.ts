@@ -49,10 +49,17 @@ function takeWhole(exchange: Exchange, next: (exchange: Exchange, body: Body) =>
   })
 }
 
+/** Until its next part the client has its idle time, but in all no more than the least pace gives it before there is an answer. */
 function waitForClient(exchange: Exchange): void {
+  const { snapshot, bytesIn, response } = exchange
+  const { idleMs, bodyMs } = snapshot.timeouts
   const nowMs = performance.now()
   exchange.leave(nowMs)
-  exchange.deadlineMs = nowMs + exchange.snapshot.timeouts.idleMs
+  exchange.deadlineMs = nowMs + idleMs
+  if (response.headersSent) return
+  exchange.bodySinceMs ||= nowMs
+  const paceMs = bodyMs + (bytesIn * 1000) / snapshot.limits.bodyBytesPerSecond
+  exchange.deadlineMs = Math.min(exchange.deadlineMs, exchange.bodySinceMs + paceMs)
 }
 
 /** A body on its way through, at the pace of the slower side. */
@@ -60,6 +67,8 @@ export class BodyStream extends Readable {
   readonly #exchange: Exchange
   readonly #onTooLarge: () => void
   #isHooked = false
+  /** Since when the upstream does not read; 0 while it does. */
+  #pausedMs = 0
   /** Whether it waits for the client: where not, it waits for the upstream. */
   isHungry = false
 
@@ -72,6 +81,9 @@ export class BodyStream extends Readable {
   override _read(): void {
     this.isHungry = true
     this.#exchange.request.resume()
+    if (this.#pausedMs > 0) this.#exchange.bodySinceMs += performance.now() - this.#pausedMs
+    this.#pausedMs = 0
+    if (!this.#exchange.request.complete) waitForClient(this.#exchange)
     if (this.#isHooked) return
     this.#isHooked = true
     this.#exchange.request.on('data', this.#onData).on('end', this.#onEnd)
@@ -84,6 +96,8 @@ export class BodyStream extends Readable {
     waitForClient(exchange)
     if (this.push(chunk)) return
     this.isHungry = false
+    this.#pausedMs = performance.now()
+    exchange.deadlineMs = this.#pausedMs + (exchange.route?.idleMs ?? 0)
     exchange.request.pause()
   }
 
@@ -114,6 +128,6 @@ export function refuseStalled(exchange: Exchange): void {
   refuse(exchange, {
     status: 408,
     outcome: 'client_error',
-    detail: 'The body stopped coming. Send the request again, without long pauses.',
+    detail: 'The body stopped coming, or came too slowly. Send the request again, without long pauses.',
   })
 }

@@ -24,7 +24,7 @@ const owner: AttemptOwner = {
     const target = retryTarget(attempt, failure, nowMs)
     if (!target) return refuse(exchange, toProblem(exchange, failure))
     exchange.answeredMs = 0
-    new Attempt(exchange, target, body, options.headers as string[], owner).start(nowMs) // as it was given above
+    new Attempt(exchange, target, body, options.headers, owner).start(nowMs)
   },
   upgraded: ({ exchange }, head, socket) => openTunnel(exchange, head, socket),
 }

@@ -1,22 +1,9 @@
-import { Client, type Dispatcher } from 'undici'
-
-/** A request on its way to a target: what is sent, and who is told what becomes of it. */
-export interface Sendable extends Dispatcher.DispatchHandler {
-  readonly options: Dispatcher.DispatchOptions
-  /** The connection it is on; set by the pool. */
-  client: Client | undefined
-  /** Given up before it was sent: the pool forgets it. */
-  readonly isOver: boolean
-  /** Links of the pool's queue; the pool's own. */
-  next: Sendable | undefined
-  queuedAtMs: number
-}
+import type { Carrier, OpenCarrier, Sendable } from './carrier.ts'
 
 export interface PoolOptions {
-  readonly origin: string
   /** Most connections. */
   readonly connections: number
-  readonly client: Client.Options
+  readonly open: OpenCarrier
 }
 
 /** 64: so many are opened as soon as they are wanted. Each more costs throughput when the process is busy: 64 made 30,600 requests/s where 400 made 20,000 to 30,000. */
@@ -35,8 +22,8 @@ const sweepAtLeast = 1024
  */
 export class Pool {
   readonly #options: PoolOptions
-  readonly #all = new Set<Client>()
-  readonly #idle: Client[] = []
+  readonly #all = new Set<Carrier>()
+  readonly #idle: Carrier[] = []
   #first: Sendable | undefined
   #last: Sendable | undefined
   /** In the queue, those given up meanwhile too. */
@@ -56,58 +43,52 @@ export class Pool {
 
   /** Sends it now, or when a connection is free. */
   send(request: Sendable): void {
-    const client = this.#idle.pop() ?? (this.size < this.#hot ? this.#open() : undefined)
-    if (client) {
-      request.client = client
-      client.dispatch(request.options, request)
-    } else this.#queue(request)
+    const carrier = this.#idle.pop() ?? (this.size < this.#hot ? this.#open() : undefined)
+    if (carrier) carry(carrier, request)
+    else this.#queue(request)
   }
 
   /** The request on this connection has its whole answer; called within its onComplete. */
-  release(client: Client): void {
+  release(carrier: Carrier): void {
     const waiting = this.#shift()
-    if (!waiting) {
-      if (this.#all.has(client)) this.#idle.push(client)
-      return
-    }
-    waiting.client = client
-    client.dispatch(waiting.options, waiting) // undici sends it when it is done with the answer
+    if (waiting)
+      carry(carrier, waiting) // it is sent when the connection is done with the answer
+    else if (this.#all.has(carrier)) this.#idle.push(carrier)
   }
 
   /** The request on this connection failed, and the connection is closed with it. */
-  discard(client: Client): void {
-    this.#forget(client)
+  discard(carrier: Carrier): void {
+    this.#forget(carrier)
     const waiting = this.#shift()
     if (!waiting) return
     queueMicrotask(() => {
-      if (!waiting.isOver) this.send(waiting) // not from within a handler of undici
+      if (!waiting.isOver) this.send(waiting) // not from within a callback of the connection
     })
   }
 
   /** Resolves when what is on its way has ended; nothing more may be sent. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    await Promise.all([...this.#all].map((client) => client.close().catch(() => {}))) // destroyed meanwhile: closed as well
+    await Promise.all([...this.#all].map((carrier) => carrier.close()))
   }
 
   get #hot(): number {
     return Math.min(hotConnections, this.#options.connections)
   }
 
-  #open(): Client {
-    const client = new Client(this.#options.origin, this.#options.client)
-    this.#all.add(client)
-    client.on('disconnect', () => {
-      if (this.#idle.includes(client)) this.#forget(client) // closed while idle; a busy one connects again by itself
+  #open(): Carrier {
+    const carrier = this.#options.open(() => {
+      if (this.#idle.includes(carrier)) this.#forget(carrier) // closed while idle; a busy one connects again by itself
     })
-    return client
+    this.#all.add(carrier)
+    return carrier
   }
 
-  #forget(client: Client): void {
-    this.#all.delete(client)
-    const index = this.#idle.lastIndexOf(client)
+  #forget(carrier: Carrier): void {
+    this.#all.delete(carrier)
+    const index = this.#idle.lastIndexOf(carrier)
     if (index >= 0) this.#idle.splice(index, 1)
-    queueMicrotask(() => void client.destroy().catch(() => {})) // not from within a handler of undici; what is closed already stays so
+    carrier.destroy()
   }
 
   #queue(request: Sendable): void {
@@ -162,10 +143,14 @@ export class Pool {
       while (this.#first && this.#first.queuedAtMs <= sinceMs && this.size < this.#options.connections) {
         const request = this.#shift()
         if (!request) break
-        request.client = this.#open()
-        request.client.dispatch(request.options, request)
+        carry(this.#open(), request)
       }
       if (this.#first && this.size < this.#options.connections) this.#look()
     }, lookEveryMs)
   }
+}
+
+function carry(carrier: Carrier, request: Sendable): void {
+  request.carrier = carrier
+  carrier.carry(request)
 }

@@ -17,9 +17,16 @@ type Fate =
 
 const fates = new Map<string, Fate>([
   ...[...hopByHop].map((name) => [name, 'drop'] as const),
-  ...['host', 'expect', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-consumer'].map(
-    (name) => [name, 'drop'] as const,
-  ),
+  ...[
+    'host',
+    'expect',
+    'proxy',
+    'traceparent',
+    'x-forwarded-for',
+    'x-forwarded-proto',
+    'x-forwarded-host',
+    'x-consumer',
+  ].map((name) => [name, 'drop'] as const),
   ['via', 'via'],
   ['forwarded', 'claim'],
   ['x-real-ip', 'claim'],
@@ -41,6 +48,7 @@ export function toUpstreamHeaders(exchange: Exchange): string[] {
     const value = raw[i + 1] as string // names and values alternate
     if (keyHeader.length === name.length && name.toLowerCase() === keyHeader) continue
     if (named?.has(name.toLowerCase())) continue
+    if (name.includes('_') && known[spelled(name)] !== undefined) continue // some upstreams would take it for the other one
     const fate = fateOf(name)
     if (fate === undefined || (fate === 'claim' && peer.isTrusted)) headers.push(name, value)
     else if (fate === 'via') via = `${value}, ${via}`

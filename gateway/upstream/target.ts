@@ -3,7 +3,11 @@ import { isIP } from 'node:net'
 import { buildConnector } from 'undici'
 import { ConfigError } from '../../runtime/check.ts'
 import type { UpstreamOptions } from '../options.ts'
+import type { OpenCarrier } from './carrier.ts'
+import { leanCarriers } from './lean/connection.ts'
+import { type DialTls, dialTo } from './lean/dial.ts'
 import { Pool } from './pool.ts'
+import { undiciCarriers } from './undici.ts'
 
 /** How a target fares, by what became of the requests to it. */
 type Health =
@@ -32,23 +36,13 @@ export class Target {
   #health: Health = healthy
 
   constructor(url: string, upstream: UpstreamOptions) {
-    const { origin, pathname, protocol, hostname } = new URL(url)
+    const { origin, pathname, hostname } = new URL(url)
     this.origin = origin
     this.pathPrefix = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
     this.servername = hostname
     this.#failuresMax = upstream.failures
     this.#skipMs = upstream.skipMs
-    this.pool = new Pool({
-      origin,
-      connections: upstream.connections,
-      client: {
-        connect: protocol === 'https:' ? tlsConnector(hostname, upstream) : { timeout: upstream.connectMs },
-        headersTimeout: 0, // the gateway watches over its requests itself
-        bodyTimeout: 0,
-        maxHeaderSize: answerHeadBytes,
-        pipelining: 1,
-      },
-    })
+    this.pool = new Pool({ connections: upstream.connections, open: carriersTo(new URL(url), upstream) })
   }
 
   /** Whether requests are sent to it as usual. */
@@ -94,13 +88,29 @@ export class Target {
 /** 32 KiB: twice what clients may send, for upstreams with many cookies to set. */
 const answerHeadBytes = 32_768
 
-function tlsConnector(hostname: string, { tls, connectMs }: UpstreamOptions): buildConnector.connector {
-  const connect = buildConnector({
-    timeout: connectMs,
-    rejectUnauthorized: !tls.insecure,
-    ...(tls.caFile === undefined ? {} : { ca: readAuthorities(tls.caFile) }),
+function carriersTo(url: URL, upstream: UpstreamOptions): OpenCarrier {
+  const tls = url.protocol === 'https:' ? tlsOf(url.hostname, upstream) : undefined
+  if (upstream.client === 'lean') return leanCarriers(dialTo(url, upstream.connectMs, tls))
+  return undiciCarriers(url.origin, {
+    connect: tls ? tlsConnector(tls, upstream.connectMs) : { timeout: upstream.connectMs },
+    headersTimeout: 0, // the gateway watches over its requests itself
+    bodyTimeout: 0,
+    maxHeaderSize: answerHeadBytes,
+    pipelining: 1,
   })
-  const servername = tls.servername ?? (isIP(hostname.replace(/^\[|\]$/g, '')) > 0 ? '' : hostname) // TLS knows no addresses as names
+}
+
+function tlsOf(hostname: string, { tls }: UpstreamOptions): DialTls {
+  const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) > 0
+  return {
+    rejectUnauthorized: !tls.insecure,
+    servername: tls.servername ?? (isAddress ? '' : hostname), // TLS knows no addresses as names
+    ...(tls.caFile === undefined ? {} : { ca: readAuthorities(tls.caFile) }),
+  }
+}
+
+function tlsConnector({ servername, ...tls }: DialTls, timeout: number): buildConnector.connector {
+  const connect = buildConnector({ ...tls, timeout })
   return (options, callback) => connect({ ...options, servername }, callback)
 }
 

@@ -8,7 +8,7 @@ import type { AnswerHead } from './answer-head.ts'
  * the handshake, and so does its record: how long the connection lives says nothing about how fast the answer was.
  */
 export function openTunnel(exchange: Exchange, { status, headers }: AnswerHead, upstream: Duplex): void {
-  const { upgrade, response, core } = exchange
+  const { upgrade, response, core, snapshot } = exchange
   if (!upgrade) return void upstream.destroy()
   const { socket, head, protocol } = upgrade
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: upgrade', `upgrade: ${protocol}`]
@@ -18,6 +18,7 @@ export function openTunnel(exchange: Exchange, { status, headers }: AnswerHead, 
   socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   exchange.finish()
   core.tunnels.add(socket)
+  socket.setTimeout(snapshot.timeouts.tunnelIdleMs, () => socket.destroy()) // all bytes of both ways pass it
   join(socket, upstream, () => core.tunnels.delete(socket))
   if (head.length > 0) upstream.write(head)
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import type { TestContext } from 'node:test'
 import type * as z from 'zod'
 import { type Gateway, type GatewayDependencies, openGateway } from '../../gateway/gateway.ts'
-import { gatewayOptions } from '../../gateway/options.ts'
+import { type GatewayOptions, gatewayOptions } from '../../gateway/options.ts'
 import type { RequestRecord } from '../../record/fields.ts'
 import { noLog } from '../../runtime/log.ts'
 import { until } from '../services/until.ts'
@@ -33,6 +33,11 @@ export interface TestGateway {
   recorded(count: number): Promise<readonly RequestRecord[]>
 }
 
+/** Checked options of a gateway on a free port. */
+export function toOptions(input: GatewayInput): GatewayOptions {
+  return gatewayOptions.parse({ listen: [{ port: 0 }], ...overClient(input) })
+}
+
 /** A gateway on a free port, closed with the test. Options as an operator writes them. */
 export async function startGateway(
   t: TestContext,
@@ -41,7 +46,7 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const records: RequestRecord[] = []
   const timeouts = { shutdownMs: 100, ...input.timeouts } // a failed test does not wait for what it left behind
-  const options = gatewayOptions.parse({ listen: [{ port: 0 }], ...input, timeouts })
+  const options = toOptions({ ...input, timeouts })
   const recorder = { record: (record: RequestRecord) => records.push(record) > 0 }
   const gateway = await openGateway(options, { recorder, keyring, log: noLog, ...dependencies })
   t.after(() => gateway[Symbol.asyncDispose]())
@@ -62,6 +67,23 @@ export async function startGateway(
       return record
     },
   }
+}
+
+/** Which HTTP client the gateways of these tests ask their upstreams by: `lean/gateway.test.ts` runs all of them with our own. */
+const { PENSTOCK_TEST_CLIENT: wanted } = process.env
+const client = wanted === 'lean' ? wanted : undefined
+
+function overClient(input: GatewayInput): GatewayInput {
+  if (client === undefined) return input
+  const upstreams: NonNullable<GatewayInput['upstreams']> = {}
+  for (const [name, upstream] of Object.entries(input.upstreams ?? {})) upstreams[name] = { client, ...upstream }
+  const apis = input.apis?.map((api) => {
+    if (!URL.canParse(api.upstream)) return api
+    const name = `at ${api.upstream}`
+    upstreams[name] = { client, targets: [{ url: api.upstream }] }
+    return { ...api, upstream: name }
+  })
+  return { ...input, upstreams, ...(apis && { apis }) }
 }
 
 /** One API without keys in front of one upstream: for tests of everything else. */

@@ -4,7 +4,9 @@ import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Pool, type Sendable } from '../../gateway/upstream/pool.ts'
+import type { Sendable } from '../../gateway/upstream/carrier.ts'
+import { Pool } from '../../gateway/upstream/pool.ts'
+import { undiciCarriers } from '../../gateway/upstream/undici.ts'
 import { scratchFolder } from '../scratch.ts'
 import { makeCertificate } from '../services/certificate.ts'
 import { until } from '../services/until.ts'
@@ -81,16 +83,20 @@ test('an answer with a status that HTTP does not have is a 502', async (t) => {
 
 test('requests given up while they wait for a connection are forgotten', async (t) => {
   const upstream = await startRawUpstream(t, () => {})
-  const pool = new Pool({ origin: upstream.url, connections: 1, client: {} })
+  const pool = new Pool({ connections: 1, open: undiciCarriers(upstream.url, {}) })
   const waiting: Sendable[] = []
   const queue = (isOver: boolean) => {
     const request: Sendable = {
-      options: { path: '/', method: 'GET' },
-      client: undefined,
+      options: { path: '/', method: 'GET', headers: [], body: null, upgrade: null, servername: '' },
+      carrier: undefined,
       isOver,
       next: undefined,
       queuedAtMs: 0,
       onConnect: (abort) => void t.after(() => abort()),
+      onHeaders: () => true,
+      onData: () => true,
+      onComplete: () => {},
+      onUpgrade: () => {},
       onError: () => {},
     }
     waiting.push(request)
