@@ -13,7 +13,9 @@ import { openPumpRole, openSinks } from './roles/pump.ts'
 import { type Addresses, supervise } from './supervise.ts'
 
 /** How long a child may take to stop beyond what its blocks on their way are given. */
-const childGraceMs = 5000
+const childGraceMs = 10_000
+/** 1 s: what has not ended by then, when all is closed, never will. */
+const leftBehindMs = 1000
 
 export interface RunOptions {
   readonly config: Config
@@ -128,6 +130,8 @@ export const startCommand: Command = {
     process.send?.(addresses, () => {}) // a parent that is gone is seen next
     await Promise.race([interrupted(terminal.interrupted), failed])
     log('info', 'Penstock stops.', {})
+    await opened.disposeAsync()
+    setTimeout(() => process.exit(), leftBehindMs).unref() // a sink that was left behind may hold the process by its connections
     return exitCodes.ok
   },
 }

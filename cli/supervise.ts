@@ -85,7 +85,8 @@ async function startFirst(options: SuperviseOptions): Promise<{ child: Child; ad
     const addresses = await ready(child, options)
     if (addresses) return { child, addresses }
     const { exitCode: code, signalCode: signal } = child.process
-    if (deaths === deathsAtStart)
+    if (deaths === deathsAtStart || code === exitCodes.usage)
+      // what is called wrongly never starts
       throw new Error(`The pump and the console ended at their start, with ${signal ?? `exit code ${code}`}.`)
     options.log('error', 'A process of ours died at its start; it is started again.', { code, signal })
     await wait(backoff(deaths), options.interrupted)

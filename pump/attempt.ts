@@ -1,7 +1,7 @@
 import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
 import { traced } from '../runtime/telemetry.ts'
-import { wait } from '../runtime/wait.ts'
+import { orAborted, wait } from '../runtime/wait.ts'
 import { type Block, HaltError, RejectedError, RetryableError, type Sink, type Written } from '../sinks/sink.ts'
 import type { AttemptObserver } from './observer.ts'
 import { DeathError } from './trial.ts'
@@ -33,6 +33,9 @@ const unknownAttempts = 5
 
 /** 30 s: as the longest wait of ours. A backend may ask for hours, and would then be late by hours once it is mended. */
 const longestWaitMs = 30_000
+
+/** 1 s: a sink that heeds its signal ends within moments. */
+const abandonAfterMs = 1000
 
 /** Writes one block until the backend has it or says that records are at fault: for ever, unless the signal is aborted. */
 export async function attempt(toBlock: (again: boolean) => Block, options: AttemptOptions): Promise<Attempted> {
@@ -67,20 +70,40 @@ export async function attempt(toBlock: (again: boolean) => Block, options: Attem
 }
 
 /** One write, aborted when it takes too long: a backend that hangs is one that cannot take it now. */
-async function write(block: Block, { sink, signal, writeTimeoutMs }: AttemptOptions): Promise<Written | undefined> {
+async function write(block: Block, options: AttemptOptions): Promise<Written | undefined> {
+  const { sink, signal, writeTimeoutMs } = options
   const deadline = new AbortController()
   const timer = setTimeout(
     () => deadline.abort(new RetryableError(`The write was ended after ${writeTimeoutMs} ms (writeTimeoutMs).`)),
     writeTimeoutMs,
   )
   try {
-    return await sink.write(block, AbortSignal.any([signal, deadline.signal]))
+    return await orAbandoned(sink.write(block, AbortSignal.any([signal, deadline.signal])), options)
   } catch (error) {
     // What a driver makes of an abort says less than its reason.
     const saysMore = error instanceof HaltError || error instanceof RejectedError || error instanceof DeathError
     throw deadline.signal.aborted && !saysMore ? deadline.signal.reason : error
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** As the write ends; but when the pump stops or has lost the shard, a sink that does not heed that is waited for no longer than a second. */
+async function orAbandoned<T>(writing: Promise<T>, { signal, log }: AttemptOptions): Promise<T> {
+  const abandoned = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const start = () => {
+    timer = setTimeout(() => abandoned.abort(signal.reason), abandonAfterMs)
+  }
+  if (signal.aborted) start()
+  signal.addEventListener('abort', start, { once: true })
+  try {
+    return await orAborted(writing, abandoned.signal)
+  } finally {
+    signal.removeEventListener('abort', start)
+    clearTimeout(timer)
+    if (abandoned.signal.aborted)
+      log('error', 'Sink went on with a write that was aborted, and was left behind; the block stays sealed.', {})
   }
 }
 

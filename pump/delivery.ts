@@ -13,6 +13,7 @@ import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
 import { wait } from '../runtime/wait.ts'
 import type { BlockLimits, Sink } from '../sinks/sink.ts'
+import type { BufferLink } from './buffer-watch.ts'
 import type { FrameCache } from './frame-cache.ts'
 import type { DeliveryObserver } from './observer.ts'
 import { ownState } from './retry-state.ts'
@@ -46,6 +47,7 @@ export interface DeliveryOptions {
   readonly cache: FrameCache
   readonly graceMs: number
   readonly haltedRetryMs: number
+  readonly link: BufferLink
   readonly log: Log
   readonly observer: DeliveryObserver
 }
@@ -110,9 +112,10 @@ export class Delivery {
   }
 
   async #own(stop: AbortSignal, evictBytes: number): Promise<void> {
-    const { buffer, pumpSink, shard, owner, observer } = this.#options
+    const { buffer, pumpSink, shard, owner, link, observer } = this.#options
     observer.onTurn()
     await using reader = await buffer.reader({ sink: pumpSink.name, shard, owner, startAt: pumpSink.startAt })
+    link.back()
     if (!reader) {
       observer.onState('standby')
       await wait(standbyMs, stop)
@@ -160,13 +163,15 @@ export class Delivery {
   }
 
   #report(error: unknown): void {
-    const { log, pumpSink, shard, observer } = this.#options
-    if (error instanceof FencedError) {
+    const { log, pumpSink, shard, link, observer } = this.#options
+    // A lease that could not be renewed says the same.
+    const unavailable = error instanceof FencedError ? error.cause : error
+    if (unavailable instanceof BufferUnavailableError) {
+      observer.onState('retrying', unavailable.message)
+      link.away(unavailable)
+    } else if (error instanceof FencedError) {
       observer.onState('standby')
       log('info', 'Another pump has taken this sink and shard.', { sink: pumpSink.name, shard })
-    } else if (error instanceof BufferUnavailableError) {
-      observer.onState('retrying', error.message)
-      log('warn', 'Buffer cannot be reached; it will be asked again.', { reason: error.message })
     } else {
       observer.onState('retrying', String(error))
       log('error', 'Delivery failed in an unknown way; it starts again from what is settled.', {

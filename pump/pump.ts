@@ -4,6 +4,7 @@ import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
 import { orAborted, wait } from '../runtime/wait.ts'
 import { type Board, type DeliveryStatus, openBoard } from './board.ts'
+import { type BufferLink, BufferWatch } from './buffer-watch.ts'
 import { Delivery, type PumpSink } from './delivery.ts'
 import { FrameCache } from './frame-cache.ts'
 
@@ -62,8 +63,9 @@ export async function openPump(options: PumpOptions): Promise<Pump> {
     options.sinks.map(({ name }) => name),
     inspect,
   )
-  buffer = await openNow(options)
-  const running = run(options, board, stop.signal, buffer, (opened) => {
+  const watch = new BufferWatch(log)
+  buffer = await openNow(options, watch.link('opening'))
+  const running = run({ ...options, watch }, board, stop.signal, buffer, (opened) => {
     buffer = opened
   })
   const failed = running.then(() => new Promise<never>(() => {}))
@@ -91,18 +93,22 @@ export async function openPump(options: PumpOptions): Promise<Pump> {
   }
 }
 
-async function openNow({ openBuffer, log }: PumpOptions): Promise<Buffer | undefined> {
+async function openNow({ openBuffer }: PumpOptions, link: BufferLink): Promise<Buffer | undefined> {
   try {
-    return await openBuffer()
+    const buffer = await openBuffer()
+    link.back()
+    return buffer
   } catch (error) {
     if (!(error instanceof BufferUnavailableError)) throw error
-    log('warn', 'Buffer cannot be reached; it will be asked again.', { reason: error.message })
+    link.away(error)
     return undefined
   }
 }
 
+type RunOptions = PumpOptions & { readonly watch: BufferWatch }
+
 async function run(
-  options: PumpOptions,
+  options: RunOptions,
   board: Board,
   stop: AbortSignal,
   first: Buffer | undefined,
@@ -111,7 +117,7 @@ async function run(
   const cache = new FrameCache(options.sinks.length > 1 ? options.cacheBytes : 0)
   let opened = first
   for (let tries = 0; !stop.aborted; tries++) {
-    opened ??= await openNow(options)
+    opened ??= await openNow(options, options.watch.link('opening'))
     onOpened(opened)
     if (!opened) {
       await wait(backoff(tries), stop).catch(() => {})
@@ -139,7 +145,7 @@ async function run(
 
 /** Runs a delivery per sink × shard over one opened log, until `stop` or until one of them finds that the log was reset. */
 async function serve(
-  options: PumpOptions,
+  options: RunOptions,
   board: Board,
   stop: AbortSignal,
   buffer: Buffer,
@@ -161,6 +167,7 @@ async function serve(
         buffer,
         shard,
         cache,
+        link: options.watch.link(`${pumpSink.name}/${shard}`),
         log,
         observer: board.observer(pumpSink.name, shard),
       })
@@ -175,17 +182,19 @@ async function serve(
 
 /** Keeps the log small: trims what every sink has passed, and evicts where one sink's backlog nearly fills it. */
 async function tend(
-  options: PumpOptions,
+  options: RunOptions,
   board: Board,
   buffer: Buffer,
   deliveries: readonly Delivery[],
   stop: AbortSignal,
 ): Promise<void> {
   const known = new Set<string>()
+  const link = options.watch.link('trimming')
   while (!stop.aborted) {
     try {
       await buffer.trim()
       const reports = await buffer.inspect()
+      link.back()
       await orAborted(Promise.all(reports.map((report) => relieve(report, deliveries))), stop) // else the next look would see the same bytes again
       for (const orphan of board.orphans(reports)) {
         if (known.has(orphan)) continue
@@ -201,7 +210,8 @@ async function tend(
     } catch (error) {
       if (error instanceof LogResetError) throw error
       if (stop.aborted) return
-      options.log('warn', 'Log could not be trimmed; it is tried again.', { error })
+      if (error instanceof BufferUnavailableError) link.away(error)
+      else options.log('warn', 'Log could not be trimmed; it is tried again.', { error })
     }
     await wait(trimEveryMs, stop).catch(() => {})
   }

@@ -3,6 +3,7 @@ import type { RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Block, BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
 import { type Attempted, attempt, halt } from './attempt.ts'
+import type { BufferLink } from './buffer-watch.ts'
 import { Cutter } from './cutter.ts'
 import { type Draft, toDeadLetter } from './draft.ts'
 import type { FrameCache } from './frame-cache.ts'
@@ -29,6 +30,7 @@ export interface SessionOptions {
   /** Tries what may be ending this process. Without one it is sent like all else. */
   readonly trial?: Trial | undefined
   readonly haltedRetryMs: number
+  readonly link: BufferLink
   readonly log: Log
   readonly observer: DeliveryObserver
 }
@@ -140,14 +142,17 @@ export class Session {
   }
 
   #persist<T>(ask: () => Promise<T>): Promise<T> {
-    const { observer, log } = this.#options
+    const { observer, link } = this.#options
     return persist(ask, {
       signal: this.#signal,
       onTrouble: (error) => {
         observer.onState('retrying', error.message)
-        log('warn', 'Buffer cannot be reached; it will be asked again.', { reason: error.message })
+        link.away(error)
       },
-      onRecovered: () => observer.onState('running'),
+      onRecovered: () => {
+        observer.onState('running')
+        link.back()
+      },
     })
   }
 

@@ -10,6 +10,7 @@ import type { Trial } from '../../pump/trial.ts'
 import { openAdmin } from '../../runtime/admin.ts'
 import { type ExpositionFormat, expose } from '../../runtime/exposition.ts'
 import type { Log } from '../../runtime/log.ts'
+import { orAborted } from '../../runtime/wait.ts'
 import { sinks } from '../../sinks/index.ts'
 import type { BlockLimits, Sink, SinkDefinition } from '../../sinks/sink.ts'
 import { openTrial } from '../trial/trial.ts'
@@ -35,7 +36,8 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
   for (const [name, { type, block, shape, writeTimeoutMs, startAt, ...options }] of Object.entries(config.sinks)) {
     const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the config's schema admits only these
     const sinkLog: Log = (level, sentence, fields) => log(level, sentence, { sink: name, ...fields })
-    const sink = opened.use(await definition.open(options, { name, log: sinkLog, dataDir: config.dataDir }))
+    const sink = await definition.open(options, { name, log: sinkLog, dataDir: config.dataDir })
+    opened.defer(() => closeSink(sink, sinkLog))
     const limits = {
       maxRecords: block.maxRecords ?? definition.block.maxRecords,
       maxBytes: block.maxBytes ?? definition.block.maxBytes,
@@ -46,6 +48,20 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
     result.push({ name, type, sink, definition, limits, shapes, writeTimeoutMs, startAt, trial })
   }
   return result
+}
+
+/** 5 s: a sink that has written all that it was given closes within moments. */
+const closeWithinMs = 5000
+
+/** Closes a sink, or leaves it behind where it does not end: what it has not taken stays in the log. */
+async function closeSink(sink: Sink, log: Log): Promise<void> {
+  const limit = AbortSignal.timeout(closeWithinMs)
+  try {
+    await orAborted(Promise.resolve(sink[Symbol.asyncDispose]()), limit)
+  } catch (error) {
+    if (!limit.aborted) throw error
+    log('error', 'Sink did not close in time and is left behind.', { closeWithinMs })
+  }
 }
 
 /**
