@@ -15,4 +15,8 @@ export default defineSink({
     const { MongoSink } = await import('./mongo-sink.ts')
     return new MongoSink(options, log)
   },
+  async holdings(options) {
+    const { openHoldings } = await import('./holdings.ts')
+    return await openHoldings(options)
+  },
 })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { BSON } from 'mongodb'
 
 /*
   MongoDB wire message
@@ -12,6 +13,7 @@ import { connect, createServer, type Socket } from 'node:net'
     kind       1 byte   0: a document follows
     document   4 bytes length, 1 byte type of the first field, then its name: the command
 */
+const documentAt = 21
 const nameAt = 26
 
 /** Which command breaks: counted from 0, before the server got it or after the server did it. */
@@ -26,6 +28,8 @@ export interface MongoRelay extends AsyncDisposable {
   readonly commands: readonly string[]
   /** Counts anew; the connection is reset at the command that is named, and no other. */
   breakAt(point: Break | undefined): void
+  /** From now on nothing is deleted from the collection: the answer is MongoDB's of before 5.0 for a capped one. */
+  keepAllOf(collection: string): void
 }
 
 const housekeeping = new Set(['hello', 'ismaster', 'isMaster', 'ping', 'endSessions'])
@@ -34,6 +38,7 @@ const housekeeping = new Set(['hello', 'ismaster', 'isMaster', 'ping', 'endSessi
 export async function openMongoRelay(to: { port: number }): Promise<MongoRelay> {
   let point: Break | undefined
   let commands: string[] = []
+  let keptWhole: string | undefined
   const sockets = new Set<Socket>()
   const track = (socket: Socket) => {
     sockets.add(socket)
@@ -53,6 +58,8 @@ export async function openMongoRelay(to: { port: number }): Promise<MongoRelay> 
         if (isHere && point?.when === 'before') return void client.resetAndDestroy()
         breaks ||= isHere
       }
+      if (name === 'delete' && BSON.deserialize(message.subarray(documentAt)).delete === keptWhole)
+        return void client.write(cappedReply(message))
       upstream.write(message)
     })
     onMessage(upstream, (message) => void (breaks ? client.resetAndDestroy() : client.write(message)))
@@ -72,6 +79,9 @@ export async function openMongoRelay(to: { port: number }): Promise<MongoRelay> 
       point = next
       commands = []
     },
+    keepAllOf(collection) {
+      keptWhole = collection
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       server.close()
@@ -90,6 +100,16 @@ function onMessage(socket: Socket, take: (message: Buffer) => void): void {
       held = held.subarray(length)
     }
   })
+}
+
+function cappedReply(request: Buffer): Buffer {
+  const errmsg = 'cannot remove from a capped collection'
+  const document = BSON.serialize({ ok: 1, n: 0, writeErrors: [{ index: 0, code: 20, errmsg }] })
+  const head = Buffer.alloc(documentAt)
+  head.writeInt32LE(head.length + document.length, 0)
+  head.writeInt32LE(request.readInt32LE(4), 8)
+  head.writeInt32LE(2013, 12)
+  return Buffer.concat([head, document])
 }
 
 function nameOf(message: Buffer): string {
