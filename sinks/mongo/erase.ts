@@ -98,9 +98,11 @@ async function take({ raw, erased }: ErasedFrom, { _id, ids = [] }: ErasedStep):
   return ids.length
 }
 
-/** MongoDB before 5.0. */
+/** MongoDB before 5.0. Its code is one that the driver takes for another matter and wraps. */
 function isCappedForGood(error: unknown): boolean {
-  return error instanceof MongoServerError && /cannot remove from a capped collection/i.test(error.message)
+  if (!(error instanceof MongoServerError)) return false
+  const { originalError } = error.errorResponse
+  return [error, originalError].some((one) => /cannot remove from a capped collection/i.test(one?.message ?? ''))
 }
 
 /** Replaces each text by one as long: where nothing can be deleted, no document may change its size either. */
