@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
-import { ConfigError } from '../runtime/check.ts'
+import type { Socket } from 'node:net'
+import { startListening } from '../runtime/listen.ts'
 import { openCertificate } from './certificate.ts'
 import { onClientError } from './client-error.ts'
 import type { Core } from './core.ts'
@@ -44,12 +44,8 @@ export async function openListener(
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
-  server.listen(port, host)
-  await once(server, 'listening').catch((cause: unknown) => {
-    throw new ConfigError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
-  })
+  const url = await startListening(server, { host, port }, tls ? 'https' : 'http')
   server.on('error', (error) => core.log('error', 'Listener failed.', { host, port, error }))
-  const { port: bound } = server.address() as AddressInfo // a TCP server that listens
   const rest = opened.move()
   let closed: Promise<unknown> | undefined
   const stopAccepting = () => {
@@ -58,7 +54,7 @@ export async function openListener(
     else server.closeIdleConnections()
   }
   return {
-    url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url,
     stopAccepting,
     configure: (changed) => void Object.assign(server, adjustable(changed)),
     async [Symbol.asyncDispose]() {
@@ -149,14 +145,6 @@ function listenTo(server: GatewayServer, core: Core): void {
     const socket = duplex as ServerSocket // the server's connections are nothing else
     onClientError(error, socket, socket[current], (request) => onBareSocket(core, request, socket))
   })
-}
-
-function reason(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return 'the port is taken. Choose another one, or stop what listens there.'
-  if (code === 'EACCES') return 'the port needs privileges. Choose one above 1023.'
-  if (code === 'EADDRNOTAVAIL') return 'the address is not of this machine. Choose 127.0.0.1 or 0.0.0.0.'
-  return String(error)
 }
 
 /** Whether the connection ends with the answer before: what follows on it is not served, and may not even be meant as a request. */

@@ -15,13 +15,17 @@ export function listenType(port: number) {
 export type Listen = z.output<ReturnType<typeof listenType>>
 
 /** Starts to listen; resolves to the address, such as `http://127.0.0.1:8082`. Throws ConfigError where it cannot be had. */
-export async function startListening(server: Server, { host, port }: Listen): Promise<string> {
+export async function startListening(
+  server: Server,
+  { host, port }: Listen,
+  scheme: 'http' | 'https' = 'http',
+): Promise<string> {
   server.listen(port, host)
   await once(server, 'listening').catch((cause: unknown) => {
     throw new ConfigError(`Cannot listen on ${host}:${port}: ${reason(cause)}`, { cause })
   })
   const { port: bound } = server.address() as AddressInfo // a TCP server that listens
-  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`
 }
 
 /** Stops listening and ends what is open. May be called twice. */

@@ -29,89 +29,79 @@ export function grown<A extends Numbers>(array: A, length: number): A {
   return longer
 }
 
-export class Doubles implements ColumnEncoder {
-  readonly #duck: DuckDb
-  readonly #column: Column
-  readonly #refuse: Refuse
-  #values = new Float64Array()
+/** What each of them is made of. */
+class OfOneField {
+  protected readonly duck: DuckDb
+  protected readonly column: Column
+  protected readonly refuse: Refuse
 
   constructor(duck: DuckDb, column: Column, refuse: Refuse) {
-    this.#duck = duck
-    this.#column = column
-    this.#refuse = refuse
+    this.duck = duck
+    this.column = column
+    this.refuse = refuse
   }
+}
+
+export class Doubles extends OfOneField implements ColumnEncoder {
+  #values = new Float64Array()
 
   add(records: readonly RequestRecord[], row: number): void {
-    const { read, field } = this.#column
+    const { read, field } = this.column
     const values = grown(this.#values, row + records.length)
     this.#values = values
     for (let i = 0; i < records.length; i++) {
       const value = read(records[i]!) // i is within
       if (typeof value === 'number') values[row + i] = value
-      else this.#refuse(row + i, `${field} is ${JSON.stringify(value)}, not a number`)
+      else this.refuse(row + i, `${field} is ${JSON.stringify(value)}, not a number`)
     }
   }
 
   finish(rows: number): Omit<EncodedColumn, 'name'> {
-    return fixed(this.#duck, this.#duck.api.DOUBLE, 8, rows, this.#values)
+    return fixed(this.duck, this.duck.api.DOUBLE, 8, rows, this.#values)
   }
 }
 
 /** Whole numbers of 8 or 16 bits. */
-export class SmallIntegers implements ColumnEncoder {
-  readonly #duck: DuckDb
-  readonly #column: Column
-  readonly #refuse: Refuse
+export class SmallIntegers extends OfOneField implements ColumnEncoder {
   #values: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
 
   constructor(duck: DuckDb, column: Column, refuse: Refuse) {
-    this.#duck = duck
-    this.#column = column
-    this.#refuse = refuse
+    super(duck, column, refuse)
     this.#values = column.type === 'UTINYINT' ? new Uint8Array() : new Uint16Array()
   }
 
   add(records: readonly RequestRecord[], row: number): void {
-    const { read, field } = this.#column
+    const { read, field } = this.column
     const values = grown(this.#values, row + records.length)
     this.#values = values
     for (let i = 0; i < records.length; i++) {
       const value = read(records[i]!) // i is within
       values[row + i] = value as number // what is none, or too large, does not come back
       if (values[row + i] !== value)
-        this.#refuse(row + i, `${field} is ${JSON.stringify(value)}, which its column cannot hold`)
+        this.refuse(row + i, `${field} is ${JSON.stringify(value)}, which its column cannot hold`)
     }
   }
 
   finish(rows: number): Omit<EncodedColumn, 'name'> {
-    const { UTINYINT, USMALLINT } = this.#duck.api
+    const { UTINYINT, USMALLINT } = this.duck.api
     const values = this.#values
     const width = values.BYTES_PER_ELEMENT
-    return fixed(this.#duck, width === 1 ? UTINYINT : USMALLINT, width, rows, values)
+    return fixed(this.duck, width === 1 ? UTINYINT : USMALLINT, width, rows, values)
   }
 }
 
 /** Whole numbers of 64 bits, written as two words: no BigInt for each. Every machine that DuckDB has binaries for is little-endian. */
-export class Integers implements ColumnEncoder {
-  readonly #duck: DuckDb
-  readonly #column: Column
-  readonly #refuse: Refuse
+export class Integers extends OfOneField implements ColumnEncoder {
   #words = new Uint32Array()
 
-  constructor(duck: DuckDb, column: Column, refuse: Refuse) {
-    this.#duck = duck
-    this.#column = column
-    this.#refuse = refuse
-  }
-
   add(records: readonly RequestRecord[], row: number): void {
-    const { read, field } = this.#column
+    const { read, field } = this.column
     const words = grown(this.#words, 2 * (row + records.length))
     this.#words = words
     for (let i = 0; i < records.length; i++) {
       const value = read(records[i]!) // i is within
       if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-        this.#refuse(row + i, `${field} is ${JSON.stringify(value)}, not a whole number from 0 on`)
+        this.refuse(row + i, `${field} is ${JSON.stringify(value)}, not a whole number from 0 on`)
         continue
       }
       words[2 * (row + i)] = value >>> 0
@@ -120,36 +110,27 @@ export class Integers implements ColumnEncoder {
   }
 
   finish(rows: number): Omit<EncodedColumn, 'name'> {
-    const { BIGINT, TIMESTAMP } = this.#duck.api
-    return fixed(this.#duck, this.#column.type === 'TIMESTAMP' ? TIMESTAMP : BIGINT, 8, rows, this.#words)
+    const { BIGINT, TIMESTAMP } = this.duck.api
+    return fixed(this.duck, this.column.type === 'TIMESTAMP' ? TIMESTAMP : BIGINT, 8, rows, this.#words)
   }
 }
 
 /** DuckDB keeps a UUID as an integer of 128 bits, the lowest byte first, with the highest bit flipped so that it sorts as the text does. */
-export class Uuids implements ColumnEncoder {
-  readonly #duck: DuckDb
-  readonly #column: Column
-  readonly #refuse: Refuse
+export class Uuids extends OfOneField implements ColumnEncoder {
   #bytes = new Uint8Array()
 
-  constructor(duck: DuckDb, column: Column, refuse: Refuse) {
-    this.#duck = duck
-    this.#column = column
-    this.#refuse = refuse
-  }
-
   add(records: readonly RequestRecord[], row: number): void {
-    const { read, field } = this.#column
+    const { read, field } = this.column
     this.#bytes = grown(this.#bytes, 16 * (row + records.length))
     for (let i = 0; i < records.length; i++) {
       const id = read(records[i]!) // i is within
       if (!writeUuid(id, this.#bytes, 16 * (row + i)))
-        this.#refuse(row + i, `${field} is ${JSON.stringify(id)}, not a UUID`)
+        this.refuse(row + i, `${field} is ${JSON.stringify(id)}, not a UUID`)
     }
   }
 
   finish(rows: number): Omit<EncodedColumn, 'name'> {
-    return fixed(this.#duck, this.#duck.api.UUID, 16, rows, this.#bytes)
+    return fixed(this.duck, this.duck.api.UUID, 16, rows, this.#bytes)
   }
 }
 
