@@ -68,6 +68,8 @@ export class Exchange {
   /** Set where headers or bodies are to be recorded. */
   capture: Capture | undefined = undefined
   work: Work | undefined = undefined
+  /** Since when the client could send its body, were it not for the upstream’s pauses; 0 before. */
+  bodySinceMs = 0
   /** When what it waits for has taken too long. */
   deadlineMs = Number.POSITIVE_INFINITY
   /** Place in the list of live ones; the list's own. */

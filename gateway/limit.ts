@@ -1,4 +1,4 @@
-import type { RateLimitOptions } from './options.ts'
+import type { RateLimitOptions } from './limit-options.ts'
 
 /** Counts requests against allowances: one process by itself, or several together through a shared store. */
 export interface Limiter {

@@ -1,5 +1,5 @@
 import { type Limiter, periodsMs, type Rule, type Verdict } from './limit.ts'
-import type { RateLimitOptions } from './options.ts'
+import type { RateLimitOptions } from './limit-options.ts'
 
 /*
   GCRA, the leaky bucket without a bucket: of each caller only one time is kept, when its allowance will be full again.

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { listenType } from '../runtime/listen.ts'
 import { routeConflicts } from './conflicts.ts'
 import { consumerRecordOptions, recordOptions } from './detail/options.ts'
+import { limitOptions, rateLimitOptions, timeoutOptions } from './limit-options.ts'
 import { privacyOptions } from './privacy/options.ts'
 import { secretTags } from './privacy/secret-tags.ts'
 import { templateFault } from './template.ts'
@@ -15,24 +16,6 @@ const headerName = z
   .string()
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'a header name has letters, digits and dashes only')
   .toLowerCase()
-
-export const rateLimitOptions = z
-  .strictObject({
-    requests: z.int().positive().describe('How many requests'),
-    per: z.enum(['second', 'minute', 'hour', 'day']).default('second').describe('Per how long'),
-    burst: z
-      .int()
-      .positive()
-      .optional()
-      .describe('How many may come at once after a quiet time; default as many as `requests`'),
-    by: z
-      .enum(['consumer', 'everyone'])
-      .default('consumer')
-      .describe(
-        'Whether each consumer has an allowance (each client address where there is no consumer), or all share one',
-      ),
-  })
-  .describe('Requests beyond it are answered with 429 and do not count')
 
 const allowOptions = z
   .strictObject({
@@ -60,7 +43,12 @@ const routeOptions = z.strictObject({
     .superRefine(templateOnly)
     .describe('Path below the base path: `/orders/{id}`; a last segment `{rest*}` takes all that follows, or nothing'),
   methods: z
-    .array(z.string().regex(/^[A-Z-]+$/, 'a method is written in capitals, such as GET'))
+    .array(
+      z
+        .string()
+        .regex(/^[A-Z-]+$/, 'a method is written in capitals, such as GET')
+        .refine((method) => method !== 'TRACE' && method !== 'CONNECT', 'a gateway answers neither TRACE nor CONNECT'),
+    )
     .default([])
     .describe('Methods it answers; none: every method. GET also answers HEAD'),
   useCase: z.string().min(1).optional().describe('Use case it serves, for analytics; default the endpoint'),
@@ -106,6 +94,12 @@ const apiOptions = z.strictObject({
     .enum(['refuse', 'keep'])
     .default('refuse')
     .describe('What becomes of %2F and %5C in a path: upstreams differ in how they read them, so they are refused'),
+  pathParameters: z
+    .enum(['refuse', 'keep'])
+    .default('refuse')
+    .describe(
+      'What becomes of `;` and %3B in a path, with what follows in a segment: some upstreams leave it out before they route, so it is refused. Where it is kept, the route is found as if it were not there',
+    ),
   routes: z
     .array(routeOptions)
     .prefault([{ path: '/{path*}' }])
@@ -183,28 +177,8 @@ const shape = z.strictObject({
     .array(z.string().refine(isCidr, 'an address or a network such as 10.0.0.0/8'))
     .default([])
     .describe('Proxies whose X-Forwarded-* headers are believed; from others they are replaced'),
-  limits: z
-    .strictObject({
-      headerBytes: z
-        .int()
-        .min(1024)
-        .max(1_048_576)
-        .default(16_384)
-        .describe('Largest request head, bytes; beyond it 431'),
-      bodyBytes: z.int().positive().default(10_485_760).describe('Largest request body, bytes; beyond it 413'),
-      concurrency: z.int().positive().default(10_000).describe('Most requests at once; beyond it 503'),
-    })
-    .prefault({})
-    .describe('Limits of one gateway process'),
-  timeouts: z
-    .strictObject({
-      headMs: duration(10_000).describe('A client’s time for the head of a request, milliseconds'),
-      idleMs: duration(60_000).describe('Longest pause of a client within a body, milliseconds'),
-      keepAliveMs: duration(65_000).describe('How long an idle connection of a client is kept, milliseconds'),
-      shutdownMs: duration(20_000).describe('How long requests in flight may take to end at a shutdown, milliseconds'),
-    })
-    .prefault({})
-    .describe('Time limits for clients'),
+  limits: limitOptions.prefault({}).describe('Limits of one gateway process'),
+  timeouts: timeoutOptions.prefault({}).describe('Time limits for clients'),
   traceRatio: z
     .number()
     .min(0)
@@ -212,7 +186,7 @@ const shape = z.strictObject({
     .default(1)
     .describe('Share of the requests without a traceparent whose new trace is marked as sampled'),
   privacy: privacyOptions.prefault({}).describe('What of a request may be kept in its record'),
-  record: recordOptions.optional(),
+  record: recordOptions.optional().describe('Detailed recording of every API that does not say otherwise'),
   upstreams: z.record(z.string().min(1), upstreamOptions).default({}).describe('Upstreams by name'),
   apis: z.array(apiOptions).default([]).describe('APIs'),
   consumers: z
@@ -234,7 +208,6 @@ export type ApiOptions = GatewayOptions['apis'][number]
 export type RouteOptions = ApiOptions['routes'][number]
 export type UpstreamOptions = z.output<typeof upstreamOptions>
 export type ListenerOptions = GatewayOptions['listen'][number]
-export type RateLimitOptions = z.output<typeof rateLimitOptions>
 export type AllowOptions = z.output<typeof allowOptions>
 export type KeyOptions = z.output<typeof keyOptions>
 export type TagOptions = z.output<typeof tagOptions>

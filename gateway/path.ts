@@ -10,7 +10,7 @@
  *                   end a text or a line for some upstream. Others are what people paste, such as %09, and pass
  *   /orders/        is matched as /orders, and passed on as it is
  *
- * Upper and lower case stay apart, and so do `;` parameters.
+ * Upper and lower case stay apart. Parameters (`/orders;v=1`) stay as well, for the API to take or refuse.
  */
 
 const odd = /[%\\]|\/[/.]|[^!-~]/
@@ -34,6 +34,16 @@ function respelled(path: string): string | undefined {
   })
   const merged = decoded.replace(/\/{2,}/g, '/')
   return broken || refused.test(merged) || dotSegment.test(merged) ? undefined : merged
+}
+
+/** Whether a path in its one spelling has parameters behind a segment, which some upstreams leave out before they route. */
+export function hasParameters(path: string): boolean {
+  return path.includes(';') || path.includes('%3B')
+}
+
+/** The path in its one spelling as such an upstream routes it. */
+export function withoutParameters(path: string): string {
+  return path.replace(/(?:;|%3B)[^/]*/g, '').replace(/\/{2,}/g, '/')
 }
 
 /** Whether a path in its one spelling has an encoded slash or backslash, which some upstreams take for a slash. */

@@ -6,7 +6,8 @@ import type { Core } from './core.ts'
 import { merged } from './detail/recording.ts'
 import { Exchange, type GatewayResponse } from './exchange.ts'
 import type { Rule, Verdict } from './limit.ts'
-import { hasEncodedSlash, normalPath } from './path.ts'
+import { hasEncodedSlash, hasParameters, normalPath, withoutParameters } from './path.ts'
+import { clientOf } from './privacy/address.ts'
 import { type Problem, refuse } from './problem.ts'
 import { withoutParameter } from './query.ts'
 import { parseRequestTarget } from './request-target.ts'
@@ -54,13 +55,16 @@ function admit(exchange: Exchange): Problem | undefined {
   exchange.query = target.query
   const fault = headFault(request)
   if (fault !== undefined) return unclear(fault)
-  if (core.live.size > snapshot.limits.concurrency) return overloaded
+  if (request.method === 'TRACE') return noTrace
+  if (core.live.size + core.tunnels.size > snapshot.limits.concurrency) return overloaded
   const path = normalPath(target.path)
   if (path === undefined) return unclear(oddPath)
-  const route = snapshot.router.find(target.host, request.method ?? '', path)
-  if (!route) return unmatched(exchange, path)
+  const routed = hasParameters(path) ? withoutParameters(path) : path
+  const route = snapshot.router.find(target.host, request.method ?? '', routed)
+  if (!route) return unmatched(exchange, routed)
   exchange.route = route
   exchange.upstreamUrl = upstreamPath(route.api, path) + upstreamQuery(route.api, target.query)
+  if (routed !== path && !takesParameters(route.api, path)) return unclear(pathParameters)
   if (!route.api.keepsEncodedSlashes && hasEncodedSlash(path)) return unclear(encodedSlash)
   return authenticate(exchange, route.api) ?? authorize(route.allow, exchange.consumer)
 }
@@ -71,7 +75,7 @@ function limit(exchange: Exchange): void {
     takeBody(exchange, forward)
     return
   }
-  const who = exchange.consumer?.name ?? exchange.clientIp
+  const who = exchange.consumer?.name ?? clientOf(exchange.clientIp)
   const verdict = exchange.core.limiter.take(rules, who, exchange.startedMs)
   if (verdict instanceof Promise) void verdict.then((late) => judge(exchange, late))
   else judge(exchange, verdict)
@@ -99,6 +103,11 @@ function limited({ limit: requests, retryAfterMs }: Verdict): Problem {
     detail: `The rate limit of ${requests} requests is used up. Try again in ${seconds} s; refused requests do not count.`,
     headers: ['retry-after', String(seconds)],
   }
+}
+
+/** In a base path that is taken off, nobody could say what belongs to it. */
+function takesParameters({ keepsParameters, strip }: Api, path: string): boolean {
+  return keepsParameters && !hasParameters(path.slice(0, strip)) && (path[strip] ?? '/') === '/'
 }
 
 function upstreamPath({ strip }: Api, path: string): string {
@@ -131,6 +140,15 @@ function unclear(detail: string): Problem {
 
 const oddPath = 'The path has dot segments, backslashes, control characters or broken percent-encoding.'
 const encodedSlash = 'The path has an encoded slash or backslash, which this API does not take.'
+
+const pathParameters = 'The path has parameters (`;` or %3B), which this API does not take.'
+
+const noTrace: Problem = {
+  status: 405,
+  outcome: 'client_error',
+  detail: 'TRACE is not answered here, as it would repeat credentials to whoever asks.',
+  headers: ['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+}
 
 const overloaded: Problem = {
   status: 503,

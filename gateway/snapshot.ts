@@ -73,6 +73,7 @@ export interface Api {
   readonly strip: number
   readonly bodyBytes: number
   readonly keepsEncodedSlashes: boolean
+  readonly keepsParameters: boolean
 }
 
 type RouteParts = Pick<Route, 'allow' | 'rules' | 'recording' | 'shownPath'>
@@ -188,6 +189,7 @@ function addApi(options: ApiOptions, adding: AddingApi): void {
     strip: options.stripBasePath ? basePathLength(options.basePath) : 0,
     bodyBytes: options.bodyBytes ?? limits.bodyBytes,
     keepsEncodedSlashes: options.encodedSlashes === 'keep',
+    keepsParameters: options.pathParameters === 'keep',
   }
   const allow = toAllow(options.allow)
   const recording = toRecording(options.record) ?? adding.recording

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Rule } from '../../gateway/limit.ts'
 import { LocalLimiter } from '../../gateway/local-limiter.ts'
-import type { RateLimitOptions } from '../../gateway/options.ts'
+import type { RateLimitOptions } from '../../gateway/limit-options.ts'
 import { ask, openApi, startGateway, startUpstream } from './harness.ts'
 
 const tenASecond: RateLimitOptions = { requests: 10, per: 'second', by: 'consumer' }
