@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import {
   type Broker,
   type Connection,
@@ -47,7 +48,7 @@ export class Cluster implements AsyncDisposable {
       requestTimeout: requestTimeoutMs,
       maxInflights: mostInFlight,
       ...(sasl ? { sasl } : {}),
-      ...(tls ? { tls: withoutUndefined(tls), tlsServerName: true } : {}),
+      ...(tls ? { tls: withoutUndefined(tls), tlsServerName: !this.#seeds.some(({ host }) => isIP(host)) } : {}),
     })
     this.#pool.on('connecting', ({ connection }) => connection.on('error', () => {})) // whoever asks gets the same
   }
@@ -107,12 +108,10 @@ export class Cluster implements AsyncDisposable {
         return await ask(attempt)
       } catch (error) {
         const failure = failureOf(error)
-        if (failure === 'refused')
-          throw new BufferUnavailableError(`Kafka refuses the user: ${describeFailure(error)}.`, {
-            cause: new ConfigError(
-              `Kafka refuses the user: ${describeFailure(error)}. Set sasl, or give it the rights.`,
-            ),
-          })
+        if (failure === 'refused') {
+          const message = `Kafka refuses this client: ${describeFailure(error)}. Set sasl and tls as the brokers want them, or give the user the rights.`
+          throw new BufferUnavailableError(message, { cause: new ConfigError(message, { cause: error }) })
+        }
         if (failure !== 'passing' && failure !== 'missing') throw error
         if (this.#isClosed || performance.now() > deadlineMs) {
           if (failure === 'missing' && this.#opened.size > 0)

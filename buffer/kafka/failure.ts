@@ -1,4 +1,4 @@
-import { AuthenticationError, findErrorBy, GenericError, type ProtocolError } from '@platformatic/kafka'
+import { AuthenticationError, ProtocolError, UserError } from '@platformatic/kafka'
 
 /** What an error of Kafka or of the client asks for. */
 export type Failure =
@@ -8,7 +8,7 @@ export type Failure =
   | 'overtaken'
   /** The position is not held. */
   | 'range'
-  /** The operator has to change the user or its rights. */
+  /** The operator has to change how we connect, or what the user may do. */
   | 'refused'
   /** There is no such topic, or not the one that was opened. */
   | 'missing'
@@ -49,27 +49,33 @@ const byProtocol: Readonly<Record<string, Failure>> = {
 
 /** Classifies what the client throws; the most telling of several causes counts. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof PassingError) return 'passing'
-  if (!(error instanceof Error) || !GenericError.isGenericError(error)) return 'unknown'
-  for (const [id, failure] of Object.entries(byProtocol)) if (findErrorBy(error, 'apiId', id)) return failure
-  if (isRefusedConnection(error)) return 'refused'
-  if (findErrorBy(error, 'canRetry', true)) return 'passing'
-  return 'unknown'
+  const causes = [...causesOf(error)]
+  const ids = new Set(causes.map((cause) => ('apiId' in cause ? cause.apiId : undefined)))
+  for (const [id, failure] of Object.entries(byProtocol)) if (ids.has(id)) return failure
+  if (causes.some((cause) => cause instanceof AuthenticationError || cause instanceof UserError)) return 'refused' // the latter where a broker wants TLS
+  return causes.some((cause) => cause instanceof PassingError || ('canRetry' in cause && cause.canRetry === true))
+    ? 'passing'
+    : 'unknown'
 }
 
-/** The protocol's name of the error, or what the client says. */
+/** Whether all that went wrong is this, by the protocol's name. */
+export function isOnly(error: unknown, id: string): boolean {
+  const ids = [...causesOf(error)].flatMap((cause) => ('apiId' in cause ? [cause.apiId] : []))
+  return ids.length > 0 && ids.every((one) => one === id)
+}
+
+/** What the protocol says, or what lies at the bottom of it. */
 export function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const found = GenericError.isGenericError(error)
-    ? findErrorBy<ProtocolError>(error, 'code', 'PLT_KFK_PROTOCOL')
-    : null
-  if (found) return `${found.apiId}: ${found.serverErrorMessage ?? found.message}`
-  const cause = error.cause instanceof Error ? ` (${describeFailure(error.cause)})` : ''
-  return `${error.message}${cause}`
+  const causes = [...causesOf(error)]
+  const protocol = causes.find((cause) => cause instanceof ProtocolError)
+  if (protocol) return `${protocol.apiId}: ${protocol.serverErrorMessage ?? protocol.message}`
+  return (causes.at(-1)?.message ?? String(error)).replace(/\.+$/, '')
 }
 
-function isRefusedConnection(error: Error): boolean {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-    if (cause instanceof AuthenticationError) return true
-  return false
+/** An error, then what it was made of and what caused it. */
+function* causesOf(error: unknown): Generator<Error> {
+  if (!(error instanceof Error)) return
+  yield error
+  if (error instanceof AggregateError) for (const one of error.errors) yield* causesOf(one)
+  yield* causesOf(error.cause)
 }

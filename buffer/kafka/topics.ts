@@ -4,15 +4,13 @@ import {
   createPartitionsV3,
   createTopicsV7,
   describeConfigsV4,
-  findErrorBy,
-  ResponseError,
 } from '@platformatic/kafka'
 import { frameMaxBytes } from '../../record/frame.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import { wait } from '../../runtime/wait.ts'
 import { BufferUnavailableError } from '../buffer.ts'
 import type { Cluster } from './cluster.ts'
-import { describeFailure } from './failure.ts'
+import { describeFailure, isOnly } from './failure.ts'
 import type { KafkaBufferOptions } from './options.ts'
 
 export interface TopicNames {
@@ -191,12 +189,7 @@ async function asked<T>(
     return await cluster.atAny(ask)
   } catch (error) {
     if (error instanceof BufferUnavailableError) throw error
-    if (isDoneByOthers(error)) return undefined
+    if (isOnly(error, 'TOPIC_ALREADY_EXISTS')) return undefined
     throw new ConfigError(`Kafka does not let Penstock ${what}: ${describeFailure(error)}.`, { cause: error })
   }
-}
-
-function isDoneByOthers(error: unknown): boolean {
-  if (!(error instanceof ResponseError)) return false
-  return error.errors.every((one) => findErrorBy(one, 'apiId', 'TOPIC_ALREADY_EXISTS') !== null)
 }

@@ -70,11 +70,11 @@ export async function clickhouseUrl(t: TestLike): Promise<string> {
   return Object.assign(new URL(server), { pathname: `/${database}` }).href
 }
 
-/** Brokers of the shared Kafka, and a name that only this test's topics begin with; they are deleted afterwards. */
-export async function kafkaPlace(t: TestLike): Promise<{ brokers: string[]; prefix: string }> {
+/** Brokers of the shared Kafka, and a name that only this test's topics begin with; they are deleted when the file is done, since who still has them open would wait for them. */
+export async function kafkaPlace(): Promise<{ brokers: string[]; prefix: string }> {
   const brokers = (await addressOf(sharedServers.kafka)).split(',')
   const prefix = scratchName()
-  t.after(() => deleteTopics(brokers, prefix))
+  ours.defer(() => deleteTopics(brokers, prefix))
   return { brokers, prefix }
 }
 
