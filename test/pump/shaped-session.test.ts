@@ -7,6 +7,7 @@ import { openShapes } from '../../pump/shape/shape.ts'
 import type { RequestRecord } from '../../record/fields.ts'
 import { layFrame, packRecord, stampFrame } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
+import { Texts } from '../../record/texts.ts'
 import { RejectedError, RetryableError, type Sink } from '../../sinks/sink.ts'
 import { until } from '../services/until.ts'
 import {
@@ -138,7 +139,9 @@ test('a block whose rules cannot be applied any more halts the sink, which says 
 /** A frame of these entries; `undefined` is one that cannot be decoded and has the secret in it. */
 function frameOf(entries: readonly (RequestRecord | undefined)[]): Uint8Array {
   const broken = Buffer.from(`\x91\xa6${secret}\xc0`, 'latin1') // a list of one text, and one byte too many
-  const frame = layFrame(entries.map((entry) => (entry ? packRecord(entry) : broken)))
+  const texts = new Texts()
+  const packed = entries.map((entry) => (entry ? packRecord(entry, texts) : broken))
+  const frame = layFrame(packed, texts)
   stampFrame(frame, { producer: '0192f0c1-2345-7abc-8def-0123456789ab', boot: 1, seq: 0, made: entries.length })
   return frame
 }
