@@ -35,6 +35,23 @@ export function sinkContract(name: string, harness: SinkHarness): void {
       await delivery.holds(records)
     })
 
+    test('a block of one more record than the sink advises is stored whole', async (t) => {
+      await using delivery = await openDelivery(harness, await harness.fresh(t))
+      const records = someRecords(maxRecords + 1)
+      await delivery.deliver(aBlock(records))
+      await delivery.holds(records)
+    })
+
+    test('a block without records changes nothing, and the next one is stored', async (t) => {
+      await using delivery = await openDelivery(harness, await harness.fresh(t))
+      const nothing = aBlock([])
+      await delivery.deliver(nothing)
+      await delivery.deliver(again(nothing))
+      const block = nextBlock(nothing, someRecords(2))
+      await delivery.deliver(block)
+      await delivery.holds(block.records)
+    })
+
     test('two blocks are both stored, also when their records are alike', async (t) => {
       await using delivery = await openDelivery(harness, await harness.fresh(t))
       const first = aBlock([aRecord({ ts: 1_700_000_000_000_000 })])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { type HaltError, type RejectedError, RetryableError } from '../../sinks/sink.ts'
+import { HaltError, type RejectedError, RetryableError } from '../../sinks/sink.ts'
 import { type Fault, type FaultProxy, type HttpAnswer, openFaultProxy } from '../services/fault-proxy.ts'
 import { until } from '../services/until.ts'
 import { someRecords } from './contract.ts'
@@ -81,6 +81,18 @@ export function sinkFailureContract(name: string, harness: SinkFailureHarness): 
       await delivery.sink[Symbol.asyncDispose]()
       assert.ok((await writing) instanceof Error)
     })
+
+    if (!harness.http) {
+      test('a server that speaks another protocol is told from ours, and the block is stored by the right one', async (t) => {
+        const { proxy, delivery, stored, block } = await openWarm(t, harness.impatient)
+        await proxy.set({ kind: 'answer', status: 200 })
+        const error = await delivery.write(block).catch((error: unknown) => error)
+        assert.ok(error instanceof RetryableError || error instanceof HaltError, `not ${error}`)
+        await proxy.set({ kind: 'none' })
+        await delivered(delivery, block)
+        await delivery.holds([...stored, ...block.records])
+      })
+    }
 
     for (const [what, failure] of Object.entries(harness.http ?? {})) {
       const answer: HttpAnswer = answers[what as keyof typeof answers] // the keys of `http` are those of `answers`
