@@ -7,6 +7,8 @@ export interface AnswerHead {
   readonly headers: string[]
   /** −1 where the upstream did not say. */
   readonly contentLength: number
+  /** The transfer coding, where it is another than chunked: nobody could decode the body without it. */
+  readonly oddCoding: string | undefined
 }
 
 const lengths = lengthsOf([...hopByHop, 'content-length'])
@@ -15,6 +17,7 @@ const lengths = lengthsOf([...hopByHop, 'content-length'])
 export function toAnswerHead(status: number, raw: RawHeaders): AnswerHead {
   const headers: string[] = []
   let contentLength = -1
+  let oddCoding: string | undefined
   let named: ReadonlySet<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = textOf(raw[i])
@@ -22,6 +25,7 @@ export function toAnswerHead(status: number, raw: RawHeaders): AnswerHead {
     if (lengths[name.length] === 1) {
       const lower = name.toLowerCase()
       if (lower === 'connection') named = namedByConnection(value) ?? named
+      if (lower === 'transfer-encoding' && value.trim().toLowerCase() !== 'chunked') oddCoding = value
       if (hopByHop.has(lower)) continue
       if (lower === 'content-length') {
         if (status === 204) continue // RFC 9110, 8.6: never with 204
@@ -30,7 +34,7 @@ export function toAnswerHead(status: number, raw: RawHeaders): AnswerHead {
     }
     headers.push(name, value)
   }
-  return { status, headers: named === undefined ? headers : without(headers, named), contentLength }
+  return { status, headers: named === undefined ? headers : without(headers, named), contentLength, oddCoding }
 }
 
 function without(headers: readonly string[], names: ReadonlySet<string>): string[] {

@@ -99,8 +99,10 @@ export class Attempt implements Sendable, Work {
   onHeaders(status: number, raw: RawHeaders, resume: () => void): boolean {
     if (this.isOver || status < 200) return true
     const nowMs = performance.now()
-    if (status > 599) {
-      this.#fail({ kind: 'broken', error: new Error(`HTTP has no status ${status}.`) }, nowMs)
+    const head = toAnswerHead(status, raw)
+    const fault = faultOf(head)
+    if (fault !== undefined) {
+      this.#fail({ kind: 'broken', error: new Error(fault) }, nowMs)
       this.#abort?.()
       return true
     }
@@ -109,7 +111,6 @@ export class Attempt implements Sendable, Work {
     exchange.deadlineMs = nowMs + (exchange.route?.idleMs ?? 0)
     if (exchange.route?.api.upstream.failureStatuses.has(status)) this.#targetFailed(nowMs)
     else this.#targetSucceeded()
-    const head = toAnswerHead(status, raw)
     this.#relay = new Relay(exchange, head, resume)
     return true
   }
@@ -184,4 +185,10 @@ export class Attempt implements Sendable, Work {
   #targetSucceeded(): void {
     if (this.target.succeeded()) this.exchange.core.log('info', 'Target answers again.', { target: this.target.origin })
   }
+}
+
+/** Why an answer cannot be passed on; undefined where it can. */
+function faultOf({ status, oddCoding }: AnswerHead): string | undefined {
+  if (status > 599) return `HTTP has no status ${status}.`
+  return oddCoding === undefined ? undefined : `The transfer coding is ${oddCoding} in place of chunked.`
 }

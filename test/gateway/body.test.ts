@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { until } from '../services/until.ts'
-import { ask, openApi, readAnswer, startGateway, startUpstream, statusOf, talk } from './harness.ts'
+import { ask, openApi, readAnswer, startGateway, startRawUpstream, startUpstream, statusOf, talk } from './harness.ts'
 
 async function echo(incoming: IncomingMessage): Promise<string> {
   return (await readAnswer(incoming)).body
@@ -172,4 +172,47 @@ test('a body that is broken in the middle ends the request on both sides', async
   assert.equal(statusOf(answer), 400)
   assert.equal((await onlyRecord()).status, 400)
   await until(() => wasCut || upstream.server.listenerCount('request') === 1)
+})
+
+for (const framing of ['Content-Length: 1000', 'Content-Length: 1000000', 'Transfer-Encoding: chunked']) {
+  test(`a body that comes too slowly is refused, however steadily it comes (${framing})`, async (t) => {
+    const upstream = await startUpstream(t, (incoming) => void incoming.resume())
+    const { port, onlyRecord } = await startGateway(t, {
+      ...openApi(upstream.url),
+      timeouts: { bodyMs: 100 },
+      limits: { bodyBytesPerSecond: 10_000 },
+    })
+    const client = connect(port, '127.0.0.1')
+    t.after(() => client.destroy())
+    client.on('error', () => {})
+    client.write(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`)
+    const timer = setInterval(() => client.write(framing.startsWith('T') ? '1\r\nx\r\n' : 'x'), 10)
+    t.after(() => clearInterval(timer))
+    const [answer] = await once(client, 'data')
+    assert.equal(statusOf(String(answer)), 408)
+    const { status, outcome } = await onlyRecord()
+    assert.deepEqual({ status, outcome }, { status: 408, outcome: 'client_error' })
+  })
+}
+
+test('an upstream that stops reading a body is a 504 after its own time, not the client’s', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) => void socket.pause())
+  const { url, onlyRecord } = await startGateway(t, {
+    ...openApi(upstream.url, { routes: [{ path: '/{all*}', idleMs: 100 }], bodyBytes: 1e9 }),
+    timeouts: { idleMs: 3_600_000, bodyMs: 3_600_000 },
+  })
+  const headers = { 'content-length': '200000000' }
+  const sent = request(url, { method: 'POST', agent: false, headers })
+  sent.on('error', () => {})
+  const chunk = Buffer.alloc(1_000_000)
+  const more = () => {
+    while (!sent.destroyed && sent.write(chunk));
+  }
+  sent.on('drain', more)
+  more()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  sent.off('drain', more)
+  assert.equal(response.statusCode, 504)
+  assert.equal((await onlyRecord()).outcome, 'upstream_timeout')
+  sent.destroy()
 })

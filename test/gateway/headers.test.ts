@@ -56,12 +56,20 @@ test('what a client says of itself is not believed', async (t) => {
     forwarded: 'for=192.0.2.9',
     'x-consumer': 'root',
     X_Consumer: 'root',
+    proxy: 'http://evil.example',
+    'x-user-id': '1',
+    X_User_Id: '2',
+    my_own: 'kept',
   }
   const { headers, record } = await seen(t, { headers: claims })
   assert.equal(record.clientIp, '127.0.0.1')
   assert.equal(headers['x-forwarded-for'], '127.0.0.1')
   assert.equal(headers['x-forwarded-proto'], 'http')
   assert.notEqual(headers['x-forwarded-host'], 'evil.example')
+  assert.deepEqual(
+    [headers.proxy, headers['x-user-id'], headers.x_user_id, headers.my_own],
+    [undefined, '1', undefined, 'kept'],
+  )
   assert.deepEqual(
     Object.keys(headers).filter((name) => /forwarded|real|consumer/.test(name)),
     ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'],

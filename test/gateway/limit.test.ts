@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { Rule } from '../../gateway/limit.ts'
-import { LocalLimiter } from '../../gateway/local-limiter.ts'
 import type { RateLimitOptions } from '../../gateway/limit-options.ts'
+import { LocalLimiter } from '../../gateway/local-limiter.ts'
 import { ask, openApi, startGateway, startUpstream } from './harness.ts'
 
 const tenASecond: RateLimitOptions = { requests: 10, per: 'second', by: 'consumer' }
@@ -201,4 +201,16 @@ test('more requests at once than the gateway may serve are answered with 503', a
     (await recorded(2)).map(({ outcome, status }) => `${status} ${outcome}`),
     ['503 gateway_error', '200 ok'],
   )
+})
+
+test('without a consumer, a client of IPv6 is its whole /64', async (t) => {
+  const upstream = await startUpstream(t, (_, response) => void response.end())
+  const { url } = await startGateway(t, {
+    trustedProxies: ['127.0.0.1'],
+    ...openApi(upstream.url, { rateLimit: { requests: 1, per: 'hour' } }),
+  })
+  const statuses: number[] = []
+  for (const address of ['2001:db8:7:1::1', '2001:db8:7:1:a:b:c:d', '2001:db8:7:2::1'])
+    statuses.push((await ask(url, '/', { headers: { 'x-forwarded-for': address } })).status)
+  assert.deepEqual(statuses, [200, 429, 200])
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { hasEncodedSlash, normalPath } from '../../gateway/path.ts'
-import { startGateway, startUpstream, statusOf, talk } from './harness.ts'
+import { ask, startGateway, startUpstream, statusOf, talk } from './harness.ts'
 
 test('each path has one spelling', () => {
   const spellings: [string, string | undefined][] = [
@@ -85,6 +85,11 @@ test('no spelling of a guarded path reaches the upstream through an open route',
     '/x\\..\\admin',
     '/x%5c..%5cadmin',
     '/admin#',
+    '/admin;x=1',
+    '/admin%3bx=1',
+    '/admin;/users',
+    '/;x/admin',
+    '/x;a=1;b/y',
     'http://gateway/admin',
     'http://gateway//admin',
   ]
@@ -111,4 +116,31 @@ test('the upstream gets the spelling that was matched', async (t) => {
     (await recorded(3)).map(({ path }) => path),
     ['//%66iles//a%2fb/', '/x', '/'],
   )
+})
+
+test('where parameters are kept, a route is found as if they were not there, and the upstream gets them', async (t) => {
+  const seen: string[] = []
+  const upstream = await startUpstream(t, (request, response) => {
+    seen.push(request.url ?? '')
+    response.end()
+  })
+  const keeps = { upstream: upstream.url, pathParameters: 'keep' } as const
+  const { url } = await startGateway(t, {
+    apis: [
+      { name: 'guarded', basePath: '/admin', ...keeps },
+      { name: 'below', basePath: '/v2', stripBasePath: true, auth: 'none', ...keeps },
+      { name: 'open', auth: 'none', ...keeps },
+    ],
+  })
+  const statuses: Record<string, number> = {
+    '/admin;x=1': 401,
+    '/admin%3Bx=1/users': 401,
+    '/;x/admin': 401,
+    '/orders;v=1/7;a=b?c': 200,
+    '/v2/orders;v=1': 200,
+    '/v2;v=1/orders': 400,
+    '/v%32%3bv=1': 400,
+  }
+  for (const [path, status] of Object.entries(statuses)) assert.equal((await ask(url, path)).status, status, path)
+  assert.deepEqual(seen, ['/orders;v=1/7;a=b?c', '/orders;v=1'])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { ask, openApi, startGateway, startUpstream, statusOf, talk } from './harness.ts'
+import { ask, openApi, startGateway, startRawUpstream, startUpstream, statusOf, talk } from './harness.ts'
 
 /** A gateway before an upstream that notes what reaches it. */
 async function guarded(t: TestContext) {
@@ -115,6 +115,14 @@ test('CONNECT is refused: the gateway is no forward proxy', async (t) => {
   assert.equal((await onlyRecord()).method, 'CONNECT')
 })
 
+test('TRACE is refused, even where every method passes', async (t) => {
+  const { url, onlyRecord } = await startGateway(t, openApi('http://127.0.0.1:1'))
+  const answer = await ask(url, '/', { method: 'TRACE' })
+  assert.equal(answer.status, 405)
+  assert.match(answer.headers.allow ?? '', /GET/)
+  assert.equal((await onlyRecord()).tries, 0)
+})
+
 test('well-formed chunks with extensions and trailers pass', async (t) => {
   const { port, seen, onlyRecord } = await guarded(t)
   const body = '3;name="v"\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n'
@@ -139,8 +147,20 @@ test('a request before one that is refused is still answered', async (t) => {
   assert.equal(statusOf(answer), 200)
 })
 
+test('an answer with another transfer coding than chunked is not passed on without it', async (t) => {
+  for (const coding of ['gzip, chunked', 'gzip', 'Chunked']) {
+    const upstream = await startRawUpstream(t, (socket) => {
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: ${coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`),
+      )
+    })
+    const { url, onlyRecord } = await startGateway(t, openApi(upstream.url))
+    assert.equal((await ask(url, '/', { method: 'POST' })).status, coding === 'Chunked' ? 200 : 502, coding)
+    assert.equal((await onlyRecord()).outcome, coding === 'Chunked' ? 'ok' : 'upstream_error')
+  }
+})
+
 test('an upstream whose answer has both lengths is not believed', async (t) => {
-  const { startRawUpstream } = await import('./harness.ts')
   const upstream = await startRawUpstream(t, (socket) => {
     socket.once('data', () =>
       socket.write(
@@ -151,4 +171,19 @@ test('an upstream whose answer has both lengths is not believed', async (t) => {
   const { url, onlyRecord } = await startGateway(t, openApi(upstream.url))
   assert.equal((await ask(url, '/', { method: 'POST' })).status, 502)
   assert.equal((await onlyRecord()).outcome, 'upstream_error')
+})
+
+test('an interim answer that nobody asked for is skipped by our own client', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX-A: b\r\n\r\n')
+      socket.end('HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok')
+    })
+  })
+  const { url } = await startGateway(t, {
+    upstreams: { shop: { client: 'lean', targets: [{ url: upstream.url }] } },
+    apis: [{ name: 'orders', upstream: 'shop', auth: 'none' }],
+  })
+  const { status, body } = await ask(url, '/', { method: 'POST' })
+  assert.deepEqual({ status, body }, { status: 201, body: 'ok' })
 })

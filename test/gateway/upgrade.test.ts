@@ -77,6 +77,24 @@ test('when one side of a WebSocket ends, so does the other', async (t) => {
   await until(() => upstream.seen.every(({ socket }) => socket.destroyed))
 })
 
+test('WebSockets count against the requests that may be served at once', async (t) => {
+  const upstream = await startEcho(t)
+  const { url } = await startGateway(t, { ...openApi(upstream.url), limits: { concurrency: 1 } })
+  const [, socket] = await upgrade(t, url)
+  assert.equal((await ask(url, '/')).status, 503)
+  socket.destroy()
+  await until(async () => (await ask(url, '/')).status === 200, { what: 'the place of the WebSocket' })
+})
+
+test('a WebSocket on which nothing passes is closed on both sides', async (t) => {
+  const upstream = await startEcho(t)
+  const { url } = await startGateway(t, { ...openApi(upstream.url), timeouts: { tunnelIdleMs: 50 } })
+  const [, socket] = await upgrade(t, url)
+  socket.on('error', () => {})
+  socket.resume()
+  await until(() => socket.destroyed && upstream.seen[0]?.socket.destroyed, { what: 'both sides to be closed' })
+})
+
 test('much data passes a WebSocket both ways unchanged', async (t) => {
   const upstream = await startEcho(t)
   const { url } = await startGateway(t, openApi(upstream.url))
