@@ -34,6 +34,18 @@ export const pumpMetrics = {
     help: 'Records given up for this sink because it held a nearly full buffer',
     labels: reader,
   }),
+  deadLettersHeld: metric({
+    name: 'penstock_dead_letters_held',
+    type: 'gauge',
+    help: 'Dead letters that are kept, until somebody retries or drops them',
+    labels: reader,
+  }),
+  sinkOrphan: metric({
+    name: 'penstock_sink_orphan',
+    type: 'gauge',
+    help: '1 where the log knows a sink that is not in the config: it holds the log until it is retired',
+    labels: ['sink'],
+  }),
   conservationError: metric({
     name: 'penstock_conservation_error_records',
     type: 'gauge',
@@ -61,7 +73,7 @@ export const pumpMetrics = {
   received: metric({
     name: 'penstock_component_received_records_total',
     type: 'counter',
-    help: 'Records sealed for the sink in this process',
+    help: 'Records that this process took from the log for the sink',
     labels: ['component'],
   }),
   sent: metric({
@@ -79,7 +91,7 @@ export const pumpMetrics = {
   discarded: metric({
     name: 'penstock_component_discarded_records_total',
     type: 'counter',
-    help: 'Records that the sink will not get; intentional where its filter or sampling said so',
+    help: 'Records that the sink does not get from this process; intentional where its filter or sampling said so, or where they were released unsettled for the next owner',
     labels: ['component', 'reason', 'intentional'],
   }),
   errors: metric({

@@ -18,6 +18,8 @@ export interface DeliveryStatus {
 export interface Board {
   observer(sink: string, shard: string): DeliveryObserver
   statuses(): readonly DeliveryStatus[]
+  /** Records of a sink were given up that nobody here delivers to. */
+  evicted(sink: string, records: number): void
   /** Sinks that the log knows and the config does not: their cursors hold it. */
   orphans(reports: readonly ShardReport[]): readonly string[]
 }
@@ -42,7 +44,7 @@ export function openBoard(
     sent.inc({ component }, 0)
     sentBytes.inc({ component }, 0)
     for (const reason of ['rejected', 'evicted']) discarded.inc({ component, reason, intentional: 'false' }, 0)
-    discarded.inc({ component, reason: 'filtered', intentional: 'true' }, 0)
+    for (const reason of ['filtered', 'released']) discarded.inc({ component, reason, intentional: 'true' }, 0)
     for (const kind of ['retry', 'reject', 'halt', 'unknown']) errors.inc({ component, kind }, 0)
   }
   toGauge(pumpMetrics.sinkState, registry, (gauge) => {
@@ -50,9 +52,16 @@ export function openBoard(
       for (const one of states) gauge.set({ sink, shard, state: one }, one === state ? 1 : 0)
     }
   })
-  showLedgers(registry, inspect)
+  showLedgers(registry, sinks, inspect)
+
+  // Nobody received them before: they went from the log to nowhere.
+  const evicted = (component: string, records: number) => {
+    received.inc({ component }, records)
+    discarded.inc({ component, reason: 'evicted', intentional: 'false' }, records)
+  }
 
   return {
+    evicted,
     observer(sink, shard) {
       const key = `${sink}/${shard}`
       const show = (state: SinkState, reason: string | undefined) =>
@@ -73,7 +82,8 @@ export function openBoard(
           discarded.inc({ component: sink, reason: 'filtered', intentional: 'true' }, filtered)
           discarded.inc({ component: sink, reason: 'rejected', intentional: 'false' }, deadLettered)
         },
-        onEvicted: (records) => discarded.inc({ component: sink, reason: 'evicted', intentional: 'false' }, records),
+        onEvicted: (records) => evicted(sink, records),
+        onReleased: (records) => discarded.inc({ component: sink, reason: 'released', intentional: 'true' }, records),
       }
     },
     statuses: () => [...statuses.values()],
@@ -85,7 +95,11 @@ export function openBoard(
 }
 
 /** Both sides of conservation and the lag of every reader, fresh at each scrape; what cannot be read is left out rather than shown old. */
-function showLedgers(registry: Registry, inspect: () => Promise<readonly ShardReport[]>): void {
+function showLedgers(
+  registry: Registry,
+  sinks: readonly string[],
+  inspect: () => Promise<readonly ShardReport[]>,
+): void {
   // Every gauge waits for the one report of its scrape: a gauge is read as soon as its own `collect` is done.
   let showing: Promise<void> | undefined
   const shown = () => {
@@ -101,21 +115,24 @@ function showLedgers(registry: Registry, inspect: () => Promise<readonly ShardRe
     deadLettered: toGauge(pumpMetrics.deadLettered, registry, shown),
     evicted: toGauge(pumpMetrics.evicted, registry, shown),
     backlog: toGauge(pumpMetrics.lagRecords, registry, shown),
+    deadLettersHeld: toGauge(pumpMetrics.deadLettersHeld, registry, shown),
   }
   const conservationError = toGauge(pumpMetrics.conservationError, registry, shown)
+  const orphan = toGauge(pumpMetrics.sinkOrphan, registry, shown)
   const lagSeconds = toGauge(pumpMetrics.lagSeconds, registry, shown)
   const bufferBytes = toGauge(pumpMetrics.bufferBytes, registry, shown)
   const bufferMaxBytes = toGauge(pumpMetrics.bufferMaxBytes, registry, shown)
 
   async function show(): Promise<void> {
     const reports = await inspect()
-    for (const gauge of [...Object.values(terms), conservationError, lagSeconds, bufferMaxBytes, bufferBytes])
+    for (const gauge of [...Object.values(terms), conservationError, orphan, lagSeconds, bufferMaxBytes, bufferBytes])
       gauge.reset()
     for (const { shard, ledgers, bytes, maxBytes } of reports) {
       bufferBytes.set({ shard }, bytes)
       bufferMaxBytes.set({ shard }, maxBytes)
       for (const ledger of ledgers) {
         const labels = { sink: ledger.sink, shard }
+        orphan.set({ sink: ledger.sink }, sinks.includes(ledger.sink) ? 0 : 1)
         for (const [term, gauge] of Object.entries(terms)) gauge.set(labels, ledger[term as keyof typeof terms]) // entries lose the key type
         const { appended, delivered, filtered, deadLettered, evicted, backlog, oldestAtMs } = ledger
         conservationError.set(labels, appended - delivered - filtered - deadLettered - evicted - backlog)

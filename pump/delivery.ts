@@ -1,11 +1,8 @@
 import {
   type Buffer,
   BufferUnavailableError,
-  comparePositions,
-  endOf,
   FencedError,
   LogResetError,
-  type Position,
   type Reader,
   type StartAt,
 } from '../buffer/buffer.ts'
@@ -14,6 +11,7 @@ import type { Log } from '../runtime/log.ts'
 import { wait } from '../runtime/wait.ts'
 import type { BlockLimits, Sink } from '../sinks/sink.ts'
 import type { BufferLink } from './buffer-watch.ts'
+import { evictedSentence, evictOldest } from './evict.ts'
 import type { FrameCache } from './frame-cache.ts'
 import type { DeliveryObserver } from './observer.ts'
 import { ownState } from './retry-state.ts'
@@ -34,6 +32,10 @@ export interface PumpSink {
   readonly inFlight: number
   /** Where it begins when the log has never seen it. */
   readonly startAt: StartAt
+  /** Whether its oldest records are given up where its backlog nearly fills the buffer, or never. */
+  readonly hold: 'evict' | 'forever'
+  /** Dead letters on a shard at which it halts. */
+  readonly maxDeadLetters: number
   /** Tries what may be ending the process; without one it is sent like all else. */
   readonly trial?: Trial | undefined
 }
@@ -54,8 +56,6 @@ export interface DeliveryOptions {
 
 /** 1 s: how often a standby asks whether the lease is free; a dead owner's lease ends within 4 s. */
 const standbyMs = 1000
-/** 1 MiB: what is given up may be a large part of the log, and is counted a slice at a time. */
-const evictReadBytes = 1024 * 1024
 
 /** What is asked of a delivery that owns a nearly full buffer's largest backlog. */
 interface Eviction {
@@ -134,32 +134,12 @@ export class Delivery {
     }
   }
 
-  /** Evicts whole frames, and to the end of every seal that it touches, so that no sealed block is halved. */
-  async #giveUpOldest(reader: Reader, evictBytes: number): Promise<void> {
-    let to: Position = reader.cursor
-    let records = 0
-    let bytes = 0
-    const throughSeals = reader.seals.at(-1)?.to ?? reader.cursor
-    while (bytes < evictBytes || comparePositions(to, throughSeals) < 0) {
-      const frames = await reader.read(to, { maxBytes: evictReadBytes })
-      if (frames.length === 0) break
-      for (const frame of frames) {
-        if (bytes >= evictBytes && comparePositions(to, throughSeals) >= 0) break
-        records += frame.count - (frame.offset === to.offset ? to.index : 0)
-        bytes += frame.bytes.length
-        to = endOf(frame)
-      }
-    }
-    if (records === 0) return
-    await reader.evict(to, records)
+  async #giveUpOldest(reader: Reader, wantedBytes: number): Promise<void> {
+    const evicted = await evictOldest(reader, wantedBytes)
+    if (evicted.records === 0) return
     const { log, pumpSink, shard, observer } = this.#options
-    observer.onEvicted(records)
-    log('error', 'Oldest records were given up for this sink, because it held a nearly full buffer.', {
-      sink: pumpSink.name,
-      shard,
-      records,
-      bytes,
-    })
+    observer.onEvicted(evicted.records)
+    log('error', evictedSentence, { sink: pumpSink.name, shard, ...evicted })
   }
 
   #report(error: unknown): void {

@@ -13,6 +13,8 @@ export interface DeliveryObserver extends AttemptObserver {
   readonly onReceived: (records: number) => void
   readonly onSettled: (counts: { delivered: number; filtered: number; deadLettered: number; bytes: number }) => void
   readonly onEvicted: (records: number) => void
+  /** They were received and are not settled, and this process lets go of them: whoever takes the shard receives them again. */
+  readonly onReleased: (records: number) => void
   /** The loop has turned: it is alive. */
   readonly onTurn: () => void
 }

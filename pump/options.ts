@@ -22,6 +22,13 @@ export const pumpOptions = z.strictObject({
     .positive()
     .default(30_000) // often enough that a mended sink goes on before anybody wonders, rare enough not to fill a log
     .describe('How often a halted sink is tried again, milliseconds'),
+  keepMs: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe(
+      'How long records that every sink has passed stay in the log, so that they can be sent again; only while the log is less than half full. Milliseconds',
+    ),
   graceMs: z
     .int()
     .nonnegative()
@@ -66,5 +73,26 @@ export const deliveryOptions = z.strictObject({
     .default(100_000) // beyond what the sinks themselves wait for an answer, below the 120 s after which a loop counts as stuck
     .describe('Longest that the write of a block may take, milliseconds; then it is aborted, and the block sent again'),
   shape: shapeOptions.prefault({}).describe('Which records the sink gets, and what of them; default all, whole'),
-  startAt: z.enum(['oldest', 'now']).default('oldest').describe('Where the sink begins when the log has never seen it'),
+  startAt: z
+    .union([
+      z.enum(['oldest', 'now']),
+      z.iso.datetime({ offset: true, error: 'say oldest, now, or a time such as 2026-01-31T08:00:00Z' }),
+    ])
+    .default('oldest')
+    .describe(
+      'Where the sink begins when the log has never seen it: with the oldest record, with those to come, or with what the log took from a time on, such as `2026-01-31T08:00:00Z`',
+    ),
+  hold: z
+    .enum(['evict', 'forever'])
+    .default('evict')
+    .describe(
+      'What happens when the buffer is 95 % full because of this sink: `evict` gives up its oldest records, for it alone and counted; `forever` keeps them, and when the buffer is full no sink gets anything new',
+    ),
+  maxDeadLetters: z
+    .int()
+    .positive()
+    .default(100_000) // some 100 MB; a sink that refuses more does not suffer from single records
+    .describe(
+      'Dead letters on a shard at which the sink halts, until some are retried or dropped; it may end up a block beyond',
+    ),
 })

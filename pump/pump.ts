@@ -1,12 +1,13 @@
 import type { Registry } from 'prom-client'
-import { type Buffer, BufferUnavailableError, LogResetError, type ShardReport } from '../buffer/buffer.ts'
+import { type Buffer, BufferUnavailableError, LogResetError } from '../buffer/buffer.ts'
 import { backoff } from '../runtime/backoff.ts'
 import type { Log } from '../runtime/log.ts'
-import { orAborted, wait } from '../runtime/wait.ts'
+import { wait } from '../runtime/wait.ts'
 import { type Board, type DeliveryStatus, openBoard } from './board.ts'
 import { type BufferLink, BufferWatch } from './buffer-watch.ts'
 import { Delivery, type PumpSink } from './delivery.ts'
 import { FrameCache } from './frame-cache.ts'
+import { tend } from './tend.ts'
 
 export interface PumpOptions {
   readonly sinks: readonly PumpSink[]
@@ -22,6 +23,8 @@ export interface PumpOptions {
   readonly graceMs: number
   /** How often a halted sink is tried again. */
   readonly haltedRetryMs: number
+  /** How long what every sink has passed stays in the log, while that is less than half full. */
+  readonly keepMs: number
   readonly registry: Registry
   readonly log: Log
 }
@@ -44,14 +47,8 @@ export interface Pump extends AsyncDisposable {
 
 /** 1 s: a log that is found reset again and again is not opened in a tight loop. */
 const reopenMs = 1000
-/** 1 s between trims: what a second leaves behind is let go in a few slices. */
-const trimEveryMs = 1000
 /** A loop that has not turned for this long is stuck; the longest honest wait is a halted sink's 30 s. */
 const stuckAfterMs = 120_000
-/** Of the buffer's size: above the first, the sink that holds most gives up its oldest down to the second. */
-const evictAbove = 0.95
-const evictDownTo = 0.9
-
 /** Opens the log and starts delivering; a log that cannot be reached yet is waited for. */
 export async function openPump(options: PumpOptions): Promise<Pump> {
   const { log } = options
@@ -174,56 +171,8 @@ async function serve(
     }),
   )
   const tasks = deliveries.map((delivery) => delivery.run(signal))
-  tasks.push(tend(options, board, buffer, deliveries, signal))
+  tasks.push(tend({ ...options, board, buffer, deliveries, link: options.watch.link('tending') }, signal))
   for (const task of tasks) task.catch((error) => failure.abort(error))
   await Promise.allSettled(tasks)
   if (failure.signal.aborted) throw failure.signal.reason
-}
-
-/** Keeps the log small: trims what every sink has passed, and evicts where one sink's backlog nearly fills it. */
-async function tend(
-  options: RunOptions,
-  board: Board,
-  buffer: Buffer,
-  deliveries: readonly Delivery[],
-  stop: AbortSignal,
-): Promise<void> {
-  const known = new Set<string>()
-  const link = options.watch.link('trimming')
-  while (!stop.aborted) {
-    try {
-      await buffer.trim()
-      const reports = await buffer.inspect()
-      link.back()
-      await orAborted(Promise.all(reports.map((report) => relieve(report, deliveries))), stop) // else the next look would see the same bytes again
-      for (const orphan of board.orphans(reports)) {
-        if (known.has(orphan)) continue
-        known.add(orphan)
-        options.log(
-          'warn',
-          'A sink that is not in the config holds the log; bring it back, or end it with penstock sinks retire.',
-          {
-            sink: orphan,
-          },
-        )
-      }
-    } catch (error) {
-      if (error instanceof LogResetError) throw error
-      if (stop.aborted) return
-      if (error instanceof BufferUnavailableError) link.away(error)
-      else options.log('warn', 'Log could not be trimmed; it is tried again.', { error })
-    }
-    await wait(trimEveryMs, stop).catch(() => {})
-  }
-}
-
-async function relieve(
-  { shard, bytes, maxBytes, ledgers }: ShardReport,
-  deliveries: readonly Delivery[],
-): Promise<void> {
-  if (bytes <= maxBytes * evictAbove) return
-  const holder = ledgers.reduce((most, ledger) => (ledger.backlog > most.backlog ? ledger : most))
-  await deliveries
-    .find((delivery) => delivery.shard === shard && delivery.sink === holder.sink)
-    ?.evict(bytes - maxBytes * evictDownTo)
 }

@@ -66,6 +66,15 @@ export class Retries implements Disposable {
     const token = retryToken(name, batch)
     const block = new RetryBlock(batch, { shard: this.#shard, incarnation: buffer.incarnation, token })
     observer.onReceived(batch.letters.length)
+    try {
+      await this.#sendAndSettle(batch, block)
+    } catch (error) {
+      observer.onReleased(batch.letters.length)
+      throw error
+    }
+  }
+
+  async #sendAndSettle(batch: RetryBatch, block: RetryBlock): Promise<void> {
     const attempted = await this.#send(batch, block)
     if (attempted.outcome === 'stored') return await this.#settle(batch, block, attempted, new Map())
     if (attempted.outcome === 'died') {

@@ -1,12 +1,14 @@
 import type { Buffer, Reader, Seal } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Block, BlockLimits, RejectedError, Sink } from '../sinks/sink.ts'
+import type { Block, BlockLimits, Sink } from '../sinks/sink.ts'
 import { type Attempted, attempt, halt } from './attempt.ts'
 import type { BufferLink } from './buffer-watch.ts'
 import { Cutter } from './cutter.ts'
 import { type Draft, toDeadLetter } from './draft.ts'
 import type { FrameCache } from './frame-cache.ts'
+import { type Family, mayReject, splitPoint } from './isolation.ts'
+import { LetterLimit } from './letter-limit.ts'
 import type { DeliveryObserver } from './observer.ts'
 import { persist } from './persist.ts'
 import { Retries } from './retries.ts'
@@ -18,13 +20,15 @@ import { type DeathError, deadlyReason, suspectedAfterDeaths, type Trial } from 
 export interface SessionOptions {
   readonly name: string
   readonly sink: Sink
-  readonly buffer: Pick<Buffer, 'incarnation' | 'retryDeadLetters'>
+  readonly buffer: Pick<Buffer, 'incarnation' | 'retryDeadLetters' | 'inspect'>
   readonly reader: Reader
   readonly cache: FrameCache
   readonly limits: BlockLimits
   readonly shapes: Shapes
   /** Longest that a write may take. */
   readonly writeTimeoutMs: number
+  /** Dead letters at which no more are stored, and the sink halts. */
+  readonly maxDeadLetters: number
   /** Blocks sealed and not settled at once; 1 where the sink needs order. */
   readonly inFlight: number
   /** Tries what may be ending this process. Without one it is sent like all else. */
@@ -35,14 +39,7 @@ export interface SessionOptions {
   readonly observer: DeliveryObserver
 }
 
-/** Up to this many rejected records are isolated whatever the block's size; beyond, more than a tenth halts the sink. */
-const isolatedFreely = 100
-
-/** How many records of a block, with the parts that it was split into, were found at fault. */
-interface Family {
-  rejected: number
-  readonly size: number
-}
+const tooManyRejected = 'Sink rejects more than a tenth of a block and is halted until this is mended.'
 
 /** A sealed block on its way. */
 interface Sent {
@@ -60,10 +57,20 @@ export class Session {
   readonly #signal: AbortSignal
   readonly #abort = new AbortController()
   readonly #settlements: Promise<void>[] = []
+  readonly #letters: LetterLimit
+  /** Records received and not settled. */
+  #onTheirWay = 0
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.#signal = AbortSignal.any([options.reader.lost, this.#abort.signal])
+    this.#letters = new LetterLimit({
+      ...options,
+      sink: options.name,
+      shard: options.reader.shard,
+      persist: (ask) => this.#persist(ask),
+      halt: (error) => this.#haltOver(error, 'Sink is halted, because it has as many dead letters as it may.'),
+    })
   }
 
   /**
@@ -87,6 +94,7 @@ export class Session {
       stop.removeEventListener('abort', startGrace)
       this.#abort.abort(new Error('The session has ended.'))
       await Promise.allSettled([...this.#settlements, retrying])
+      this.#options.observer.onReleased(this.#onTheirWay)
     }
   }
 
@@ -121,8 +129,7 @@ export class Session {
       try {
         return this.#options.shapes.sealed(shape)
       } catch (error) {
-        const options = { ...this.#options, signal: this.#signal }
-        await halt(error, 'Sink is halted, because a block cannot be shaped as it was sealed.', options)
+        await this.#haltOver(error, 'Sink is halted, because a block cannot be shaped as it was sealed.')
       }
     }
   }
@@ -130,6 +137,7 @@ export class Session {
   /** Sends a sealed block and queues its settlement behind those before it; resolves when there is room for one more on its way. */
   async #dispatch(seal: Seal, draft: Draft, repeated: boolean): Promise<void> {
     this.#options.observer.onReceived(draft.size)
+    this.#onTheirWay += draft.size
     const sent = this.#send(seal, draft, repeated)
     const before = this.#settlements.at(-1) ?? Promise.resolve()
     const settlement = before.then(() => this.#settleOrIsolate(sent, { rejected: 0, size: draft.size }))
@@ -201,7 +209,7 @@ export class Session {
       if (attempted.outcome === 'died') {
         if (sent.draft.size > 1) return await this.#isolate(sent, sent.draft.size >> 1, family)
         if (mayReject(family, 1)) return await this.#bury(sent, attempted.death, family)
-        await this.#haltOver(attempted.death)
+        await this.#haltOver(attempted.death, tooManyRejected)
         continue
       }
       const { rejection } = attempted
@@ -213,13 +221,12 @@ export class Session {
         family.rejected += atFault.length
         return await this.#settle(sent, attempted, atFault, rejection.message)
       }
-      await this.#haltOver(rejection)
+      await this.#haltOver(rejection, tooManyRejected)
     }
   }
 
-  #haltOver(fault: RejectedError | DeathError): Promise<void> {
-    const options = { ...this.#options, signal: this.#signal }
-    return halt(fault, 'Sink rejects more than a tenth of a block and is halted until this is mended.', options)
+  #haltOver(fault: unknown, sentence: string): Promise<void> {
+    return halt(fault, sentence, { ...this.#options, signal: this.#signal })
   }
 
   /** Makes two blocks of one, before and from its `n`-th entry on, durably before either of them is sent. */
@@ -238,7 +245,9 @@ export class Session {
     family.rejected++
     const deadLetters = [letter ?? { form: 'undecodable' as const, bytes: draft.onlyBytes(), reason: deadlyReason }]
     log('error', 'A record ended every process that tried to deliver it; it is a dead letter now.', { reason: message })
+    await this.#letters.room(1)
     await this.#persist(() => reader.settle(seal, { delivered: 0, filtered: 0, deadLetters }))
+    this.#onTheirWay -= draft.size
     observer.onSettled({ delivered: 0, filtered: 0, deadLettered: 1, bytes: draft.bytes })
   }
 
@@ -258,26 +267,16 @@ export class Session {
     const minutes = sums.toList()
     const state = attempted.outcome === 'stored' ? attempted.written?.state : undefined
     const settlement = { delivered, filtered, deadLetters, minutes, ...(state ? { state } : {}) }
+    await this.#letters.room(deadLetters.length)
     await this.#persist(() => reader.settle(seal, settlement))
+    this.#onTheirWay -= draft.size
     sink.settled?.(attempted.block)
     observer.onSettled({ delivered, filtered, deadLettered: deadLetters.length, bytes: draft.bytes })
   }
-}
-
-/** Whether so many more records may be at fault, rather than the sink or its operator. */
-function mayReject({ rejected, size }: Family, more: number): boolean {
-  return rejected + more <= isolatedFreely || rejected + more <= size / 10
 }
 
 function recordsAt(draft: Draft, indexes: readonly number[]): RequestRecord[] {
   if (indexes.length === 0) return []
   const records = [...draft.records()]
   return [...new Set(indexes)].flatMap((index) => records[index] ?? [])
-}
-
-/** Before the first record that the backend named, or behind it where it comes first; in the middle where it named none. Counted in entries. */
-function splitPoint(draft: Draft, count: number, { indexes }: RejectedError): number {
-  const named = indexes?.reduce((least, index) => Math.min(least, index), count)
-  const record = named === undefined || named === count ? count >> 1 : Math.max(named, 1)
-  return Math.min(Math.max(draft.placeOf(record), 1), draft.size - 1)
 }

@@ -26,6 +26,8 @@ export interface OpenedSink {
   readonly shapes: Shapes
   readonly writeTimeoutMs: number
   readonly startAt: StartAt
+  readonly hold: 'evict' | 'forever'
+  readonly maxDeadLetters: number
   readonly trial: Trial
 }
 
@@ -33,7 +35,10 @@ export interface OpenedSink {
 export async function openSinks(config: Config, log: Log, opened: AsyncDisposableStack): Promise<OpenedSink[]> {
   const result: OpenedSink[] = []
   const { hashKeys } = config.pump
-  for (const [name, { type, block, shape, writeTimeoutMs, startAt, ...options }] of Object.entries(config.sinks)) {
+  for (const [
+    name,
+    { type, block, shape, startAt, writeTimeoutMs, hold, maxDeadLetters, ...options },
+  ] of Object.entries(config.sinks)) {
     const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the config's schema admits only these
     const sinkLog: Log = (level, sentence, fields) => log(level, sentence, { sink: name, ...fields })
     const sink = await definition.open(options, { name, log: sinkLog, dataDir: config.dataDir })
@@ -45,9 +50,15 @@ export async function openSinks(config: Config, log: Log, opened: AsyncDisposabl
     }
     const trial = openTrial({ type, name, options, definition, hashKeys, dataDir: config.dataDir })
     const shapes = openShapes(shape, hashKeys)
-    result.push({ name, type, sink, definition, limits, shapes, writeTimeoutMs, startAt, trial })
+    const rules = { limits, shapes, startAt: toStartAt(startAt), writeTimeoutMs, hold, maxDeadLetters }
+    result.push({ name, type, sink, definition, ...rules, trial })
   }
   return result
+}
+
+/** A word, or a time as the config's schema admits it. */
+function toStartAt(text: string): StartAt {
+  return text === 'oldest' || text === 'now' ? text : { atMs: Date.parse(text) }
 }
 
 /** 5 s: a sink that has written all that it was given closes within moments. */

@@ -38,6 +38,15 @@ test('an empty file is a whole configuration: all roles, the local buffer, prome
   assert.equal(config.gateway.listen[0]?.port, 8080)
 })
 
+test('a sink may begin at a time, and is told what that looks like where it says something else', (t) => {
+  const sink = (startAt: string) => `sinks: { main: { type: file, startAt: "${startAt}" } }\n`
+  const config = loadConfig(aFile(t, sink('2026-01-31T08:00:00+01:00')), { env: {} })
+  assert.equal(config.sinks.main?.startAt, '2026-01-31T08:00:00+01:00')
+  assert.deepEqual(faultsOf(aFile(t, sink('yesterday'))), [
+    'penstock.yaml:1:30: sinks.main.startAt: say oldest, now, or a time such as 2026-01-31T08:00:00Z',
+  ])
+})
+
 test('all faults come at once, each with its line, its path and what was probably meant', (t) => {
   const text = `gateway:
   apis:

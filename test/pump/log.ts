@@ -83,7 +83,7 @@ export function sinkInto(backend: Backend, write: Sink['write'] = async () => un
 
 export function aPumpSink(sink: Sink, overrides: Partial<PumpSink> = {}): PumpSink {
   const limits = { maxRecords: 100, maxBytes: 1e6, maxAgeMs: 0 }
-  const rules = { shapes: openShapes(), writeTimeoutMs: 1e6 }
+  const rules = { shapes: openShapes(), writeTimeoutMs: 1e6, hold: 'evict', maxDeadLetters: 1e6 } as const
   return { name: 'sink', sink, limits, ...rules, inFlight: 1, startAt: 'oldest', ...overrides }
 }
 
@@ -100,6 +100,7 @@ export function pumpOptions(
     inFlightBytes: 1e8,
     graceMs: 1000,
     haltedRetryMs: 5,
+    keepMs: 0,
     registry: new Registry(),
     log: noLog,
     ...overrides,
