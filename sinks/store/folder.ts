@@ -20,6 +20,7 @@ const diskBlockBytes = 4096
 /**
  * The store's folder on the disk: what lies in it, what of it is being read, and how much it takes.
  *
+ *     holder.lock                    locked by the process that holds the store
  *     manifest.db                    which files and blocks there are
  *     tmp/…                          files being written
  *     2026-11-21/09-….parquet        records of one hour, by day
@@ -154,7 +155,7 @@ export class Folder {
 
   #overheadBytes(): number {
     const folders = [this.#dir, join(this.#dir, tempName), ...this.#days().map((day) => join(this.#dir, day))]
-    const database = ['', '-wal', '-journal'].map((suffix) => join(this.#dir, manifestName + suffix))
+    const database = ['', '-wal', '-shm', '-journal'].map((suffix) => join(this.#dir, manifestName + suffix))
     return [...folders, ...database].reduce((sum, path) => sum + bytesOnDisk(path), 0)
   }
 

@@ -3,15 +3,17 @@ import { resolve } from 'node:path'
 import type { Log } from '../../runtime/log.ts'
 import { type AppendedBlock, openAppender } from './append.ts'
 import { loadDuckDb, openEngine } from './duckdb.ts'
+import { openEraser } from './erase.ts'
 import { Folder, manifestName } from './folder.ts'
+import { holdStore } from './holder.ts'
 import { openKeeper } from './keep.ts'
-import { type Holdings, type Manifest, openManifest } from './manifest.ts'
+import { type Manifest, openManifest, type Totals } from './manifest.ts'
 import { openParquetWriter } from './parquet.ts'
 import { openReaders, type StoreAnswer, type StoreStatement } from './read.ts'
 import { openRoom } from './room.ts'
 
 /** What there is to say about a store. */
-export interface StoreStatus extends Holdings {
+export interface StoreStatus extends Totals {
   /** Bytes that the folder takes, and may take. */
   readonly takenBytes: number
   readonly maxBytes: number
@@ -51,6 +53,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   mkdirSync(dir, { recursive: true })
   const closing = new AbortController()
   await using opening = new AsyncDisposableStack()
+  opening.use(holdStore(dir))
   const manifest = opening.use(openManifest(`${dir}/${manifestName}`, { now }))
   const folder = new Folder(dir, maxBytes, manifest.all())
   forgetMissing(manifest, folder, log)
@@ -61,6 +64,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const writer = opening.use(await openParquetWriter(duck, engine))
   const readers = opening.use(await openReaders({ engine, folder, manifest }))
   const room = openRoom({ folder, manifest, maxBytes, log })
+  opening.use(await openEraser({ engine, folder, manifest, room, log, now }))
   const keeper = opening.use(openKeeper({ folder, manifest, writer, room, maxBytes, retentionDays, log, now }))
   const appender = opening.use(openAppender({ duck, folder, manifest, writer, room, now }))
   opening.defer(() => closing.abort(new Error('The store is closed.')))
@@ -76,7 +80,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     status() {
       const { receivedAtMs, evictedRows, expiredRows, lostRows } = manifest.facts
       return {
-        ...manifest.holdings(),
+        ...manifest.totals(),
         takenBytes: folder.takenBytes,
         maxBytes,
         receivedAtMs: receivedAtMs || undefined,

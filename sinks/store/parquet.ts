@@ -15,7 +15,8 @@ export interface ParquetWriter extends Disposable {
 const rowGroup = "ROW_GROUP_SIZE 20480, ROW_GROUP_SIZE_BYTES '32MB'"
 /** A block is compressed lightly, since most are soon merged; what is worth a dictionary comes as one. */
 const blockFormat = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1024, ${rowGroup}, USE_TMP_FILE false`
-const mergedFormat = `FORMAT parquet, COMPRESSION zstd, ${rowGroup}, USE_TMP_FILE false`
+/** What is there to stay is compressed well. */
+export const mergedFormat = `FORMAT parquet, COMPRESSION zstd, ${rowGroup}, USE_TMP_FILE false`
 
 const noParameters = {}
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { defineSink, type Sink } from '../sink.ts'
 import { exposeStore } from './exposition.ts'
+import { openHoldings } from './holdings.ts'
 import { openStore, type Store } from './open.ts'
 import { storeOptions } from './options.ts'
 
@@ -30,4 +31,5 @@ export default defineSink({
       [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
     }
   },
+  holdings: (options, context) => openHoldings(options, context),
 })
