@@ -41,3 +41,24 @@ test('a backend that asks for hours is asked again after half a minute', async (
   )
   assert.deepEqual(waits, [30_000])
 })
+
+test('a write that takes too long says so, whatever the driver makes of the abort', async () => {
+  const stop = new AbortController()
+  const reasons: unknown[] = []
+  const log: Log = (_level, _sentence, fields) => {
+    reasons.push(fields?.reason)
+    stop.abort(new Error('The test has seen enough.'))
+  }
+  const sink: Sink = {
+    write: (_, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new TypeError('terminated')))),
+    async [Symbol.asyncDispose]() {},
+  }
+  const observer = { onState() {}, onError() {}, onWrite() {} }
+  const times = { haltedRetryMs: 1, writeTimeoutMs: 20 }
+  await assert.rejects(
+    attempt(() => block, { name: 'sink', sink, isEmpty: () => false, signal: stop.signal, ...times, log, observer }),
+    /seen enough/,
+  )
+  assert.deepEqual(reasons, ['The write was ended after 20 ms (writeTimeoutMs).'])
+})

@@ -7,6 +7,7 @@ import { FrameCache } from '../../pump/frame-cache.ts'
 import { encodeFrame, layFrame, packRecord, stampFrame, Undecodable } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
 import { Texts } from '../../record/texts.ts'
+import { aShape } from './shape/shapes.ts'
 
 const producer = '0192f0c1-2345-7abc-8def-0123456789ab'
 
@@ -103,4 +104,20 @@ test('a fresh frame is decoded once while the cache has room for it, and an old 
   assert.notEqual(cache.entries('0', first), decoded)
   now += 3_600_000
   assert.notEqual(cache.entries('0', second), cache.entries('0', second))
+})
+
+test('of a shaped draft the places of records are counted among all entries, and its parts are shaped too', () => {
+  const records = ['kept', 'gone', 'gone', 'kept', 'gone', 'kept'].map((api) => aRecord({ api }))
+  const bytes = encodeFrame(records, { producer, boot: 1, seq: 0, made: 6 })
+  const frame = { offset: 0, bytes, count: 6, cumulative: 6, appendedAtMs: 0 }
+  const cache = new FrameCache(1e9)
+  const decode = (frame: Frame) => cache.entries('0', frame)
+  const draft = new Draft({ offset: 0, index: 0 }, decode, aShape({ filter: { block: [{ api: 'gone' }] } }))
+  draft.add(frame, 0, 6)
+  assert.deepEqual([draft.placeOf(0), draft.placeOf(1), draft.placeOf(2), draft.placeOf(3)], [0, 3, 5, 6])
+  assert.deepEqual([draft.kept, draft.filtered, draft.isFilteredOut()], [3, 3, false])
+  const [left, right] = draft.splitAt(draft.placeOf(1))
+  assert.deepEqual([left.kept, left.filtered, right.kept, right.filtered], [1, 2, 2, 1])
+  const [, rest] = left.splitAt(1)
+  assert.deepEqual([rest.isFilteredOut(), [...rest.records()]], [true, []])
 })

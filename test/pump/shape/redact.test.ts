@@ -130,6 +130,15 @@ test('a team that only repeats the consumer does not give it away', () => {
   assert.equal(teamOf({ omit: ['consumer'] }, shared), 'partners')
 })
 
+test('names are compared without regard to case, also as they are written in the config', () => {
+  const shape = aShape({ redact: { 'tags.Customer': 'mark', 'detail.headers.X-*': 'mark' } })
+  const shaped = shape.apply(
+    aRecord({ tags: { customer: secret }, detail: { requestHeaders: { 'x-api-key': secret } } }),
+  )
+  assert.deepEqual(shaped?.tags, { customer: '[redacted]' })
+  assert.deepEqual(shaped?.detail, { requestHeaders: { 'x-api-key': '[redacted]' } })
+})
+
 test('of paths that name the same the first one counts', () => {
   const shape = aShape({ redact: { 'tags.a': 'hash', 'tags.*': 'mark' } })
   const tags = shape.apply(aRecord({ tags: { a: 'x', b: 'x' } }))?.tags
