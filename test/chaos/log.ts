@@ -25,13 +25,18 @@ export interface ChaosLogEnd {
   readonly recorder: Pick<RecorderOptions, 'local' | 'remote'>
 }
 
-/** Half of the small disk: what it holds beside the log takes no more than the other half. */
-const localBytes = 512 * 1024 ** 2
+export interface ChaosLogOptions {
+  readonly type: BufferType
+  readonly folder: string
+  /** Data folder of the first producer. */
+  readonly diskFolder: string
+  /** Most that a local log may hold. */
+  readonly localBytes: number
+}
 
 /** Opens the shared log with a proxy before it, or says where the local one is. `opened` closes both. */
 export async function openChaosLog(
-  type: BufferType,
-  { folder, diskFolder }: { folder: string; diskFolder: string },
+  { type, folder, diskFolder, localBytes }: ChaosLogOptions,
   opened: AsyncDisposableStack,
 ): Promise<ChaosLog> {
   if (type === 'sqlite') {

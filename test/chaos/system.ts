@@ -7,7 +7,7 @@ import type { Server } from '../services/server.ts'
 import { mountSmallDisk, type SmallDisk } from './disk.ts'
 import type { Places } from './holdings.ts'
 import { openChaosLog } from './log.ts'
-import type { ChaosOptions } from './options.ts'
+import type { ChaosOptions, SinkType } from './options.ts'
 import { giveOrder, type Order } from './order.ts'
 import { openProducer, openPumpProcess, type ProducerProcess, type PumpProcess } from './process.ts'
 import { type ChaosSink, openChaosSink, toPlaces } from './sinks.ts'
@@ -25,27 +25,37 @@ export interface ChaosSystem extends AsyncDisposable {
   readonly links: ReadonlyMap<string, FaultProxy>
   /** The disk under a local log; undefined where none may be mounted. */
   readonly disk: SmallDisk | undefined
+  readonly sinks: readonly SinkType[]
   readonly places: Places
+  /** Of all producers together, from now on. */
+  setRate(recordsPerSecond: number): void
   /** Changes what a producer does from now on. */
   order(producer: ProducerProcess, change: (order: Order) => Partial<Order>): void
 }
 
-/** 1 GiB: twice what the log on it may take. */
-const diskBytes = 1024 ** 3
+export interface SystemOptions extends Pick<ChaosOptions, 'buffer' | 'sinks' | 'pumps'> {
+  /** `small` can be filled; `large` has room for an hour without a sink. */
+  readonly disk: 'small' | 'large'
+}
 
-export async function openChaosSystem(options: ChaosOptions): Promise<ChaosSystem> {
+const smallDiskBytes = 1024 ** 3
+/** Half of the small disk, so that what is beside the log has room; 4 GiB: an hour at 5,000 records/s. */
+const localBytes = { small: smallDiskBytes / 2, large: 4 * 1024 ** 3 }
+
+export async function openChaosSystem(options: SystemOptions): Promise<ChaosSystem> {
   await using opening = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'penstock-chaos-'))
   const diskFolder = join(folder, 'disk')
   mkdirSync(diskFolder)
-  const disk = await mountSmallDisk(diskFolder, diskBytes)
+  const disk = options.disk === 'small' ? await mountSmallDisk(diskFolder, smallDiskBytes) : undefined
   opening.use(
     leavingNothing(() => {
       disk?.[Symbol.dispose]()
       rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
     }),
   )
-  const log = await openChaosLog(options.buffer, { folder, diskFolder }, opening)
+  const place = { type: options.buffer, folder, diskFolder, localBytes: localBytes[options.disk] }
+  const log = await openChaosLog(place, opening)
   const sinks = new Map<string, ChaosSink>()
   for (const type of options.sinks) sinks.set(type, await openChaosSink(type, folder, opening))
 
@@ -88,6 +98,12 @@ export async function openChaosSystem(options: ChaosOptions): Promise<ChaosSyste
     ...named(options.buffer, log.link),
     ...[...sinks].flatMap(([name, { link }]) => named(name, link)),
   ])
+  const order: ChaosSystem['order'] = ({ orderFile }, change) => {
+    const before = orders.get(orderFile)! // every producer has one
+    const next = { ...before, ...change(before) }
+    orders.set(orderFile, next)
+    giveOrder(orderFile, next)
+  }
   const opened = opening.move()
   return {
     folder,
@@ -97,12 +113,12 @@ export async function openChaosSystem(options: ChaosOptions): Promise<ChaosSyste
     servers,
     links,
     disk,
+    sinks: options.sinks,
     places: toPlaces(sinks),
-    order({ orderFile }, change) {
-      const before = orders.get(orderFile)! // every producer has one
-      const order = { ...before, ...change(before) }
-      orders.set(orderFile, order)
-      giveOrder(orderFile, order)
+    order,
+    setRate(recordsPerSecond) {
+      for (const producer of producers)
+        order(producer, () => ({ recordsPerSecond: recordsPerSecond / producers.length }))
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
