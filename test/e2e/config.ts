@@ -63,6 +63,8 @@ export function toConfig({ places, ports, redisUrl, upstreamUrl, rawDocuments, o
   }
 }
 
+export type SystemConfig = ReturnType<typeof toConfig>
+
 /** What the ClickHouse sink, and the client of a judge, are told. */
 export function toClickHouse({ origin, pathname, username, password }: URL) {
   const user = username ? { username, password: decodeURIComponent(password) } : {}

@@ -8,7 +8,16 @@ import { openPrometheus, type PrometheusServer } from '../services/prometheus.ts
 import { openRedis, type RedisServer } from '../services/redis.ts'
 import { clickhouseUrl, mongoUrl } from '../services/shared.ts'
 import { until } from '../services/until.ts'
-import { type ConfigParts, caller, type Places, type Ports, sinkNames, toConfig, toScrapeConfig } from './config.ts'
+import {
+  type ConfigParts,
+  caller,
+  type Places,
+  type Ports,
+  type SystemConfig,
+  sinkNames,
+  toConfig,
+  toScrapeConfig,
+} from './config.ts'
 import { type MetricsPage, readMetrics } from './metrics-page.ts'
 import { openPenstock, type PenstockProcess, runPenstock } from './process.ts'
 import { openReplayUpstream, type ReplayUpstream } from './upstream.ts'
@@ -19,6 +28,7 @@ export interface System extends AsyncDisposable {
   readonly consoleUrl: string
   /** Of the caller, for the gateway. */
   readonly key: string
+  readonly configFile: string
   readonly upstream: ReplayUpstream
   readonly gateway: PenstockProcess
   readonly pump: PenstockProcess
@@ -33,7 +43,10 @@ export interface System extends AsyncDisposable {
   drain(): Promise<void>
 }
 
-type SystemOptions = Pick<ConfigParts, 'rawDocuments' | 'otlpBlockRecords'>
+interface SystemOptions extends Pick<ConfigParts, 'rawDocuments' | 'otlpBlockRecords'> {
+  /** What a test wants otherwise than it is for all. */
+  readonly change?: (config: SystemConfig) => object
+}
 
 const drainWithinMs = 240_000 // FerretDB takes 10,000 records in some 15 s where nothing else runs, and reads all it has for a repeated block
 
@@ -58,8 +71,9 @@ export async function openSystem(t: TestContext, options: SystemOptions): Promis
     console: await freePort(),
   }
   const configFile = join(folder, 'penstock.yaml')
-  const config = toConfig({ ...options, places, ports, redisUrl: redis.url, upstreamUrl: upstream.url })
-  await writeFile(configFile, JSON.stringify(config, null, 2)) // JSON is YAML
+  const { change = (config: SystemConfig) => config, ...parts } = options
+  const config = toConfig({ ...parts, places, ports, redisUrl: redis.url, upstreamUrl: upstream.url })
+  await writeFile(configFile, JSON.stringify(change(config), null, 2)) // JSON is YAML
   const prometheus = opening.use(await openPrometheus({ config: toScrapeConfig(ports.pumpAdmin) }))
 
   const created = await runPenstock('keys', 'create', '--config', configFile, '--consumer', caller.consumer)
@@ -74,6 +88,7 @@ export async function openSystem(t: TestContext, options: SystemOptions): Promis
     gatewayUrl: localUrl(ports.gateway),
     consoleUrl: localUrl(ports.console),
     key,
+    configFile,
     upstream,
     gateway,
     pump,
