@@ -20,6 +20,7 @@ import type { KafkaBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
 import { added, emptied } from './settlement.ts'
 import { Shard } from './shard.ts'
+import { Share } from './share.ts'
 import { retiredSink } from './sink-record.ts'
 import { put } from './stored.ts'
 import { openTopics, type Topics } from './topics.ts'
@@ -47,12 +48,14 @@ class KafkaBuffer implements Buffer {
   readonly #shards: readonly Shard[]
   readonly #maxShardBytes: number
   readonly #prefix: string
+  readonly #share: Share
   readonly #leases = new Set<AsyncDisposable>()
 
   constructor(cluster: Cluster, { names, partitions, incarnation }: Topics, options: KafkaBufferOptions) {
     this.incarnation = incarnation
     this.#cluster = cluster
     this.#shards = Array.from({ length: partitions }, (_, i) => new Shard(cluster, i, names, options))
+    this.#share = new Share(this.#shards)
     this.shards = this.#shards.map(({ name }) => name)
     this.#maxShardBytes = Math.floor(options.maxBytes / partitions)
     this.#prefix = options.prefix
@@ -63,7 +66,7 @@ class KafkaBuffer implements Buffer {
   }
 
   async reader(options: ReaderOptions): Promise<Reader | undefined> {
-    return await takeReader(this.#shard(options.shard), options, this.#leases)
+    return await takeReader(this.#shard(options.shard), options, { share: this.#share, leases: this.#leases })
   }
 
   async inspect(): Promise<readonly ShardReport[]> {

@@ -63,6 +63,11 @@ export class Shard {
     return this.#writer(`producer.${this.name}.${producer}`, [this.producers])
   }
 
+  /** Who says which processes want more of a sink. */
+  ofClaims(sink: string): SingleWriter {
+    return this.#writer(`claims.${sink}`, [this.state])
+  }
+
   /** Who lets go of frames. */
   ofTrimmer(): SingleWriter {
     return this.#writer(`trim.${this.name}`, [this.producers])

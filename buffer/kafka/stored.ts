@@ -34,6 +34,12 @@ export interface StoredRetries {
   readonly batches: readonly { readonly id: number; readonly letters: readonly number[] }[]
 }
 
+export interface StoredClaims {
+  readonly kind: 'claims'
+  /** By owner a number that grows while it wants more. */
+  readonly beats: Readonly<Record<string, number>>
+}
+
 export interface StoredMinute {
   readonly kind: 'minute'
   readonly minute: number
@@ -51,6 +57,7 @@ export interface StoredState {
 export type StateValue =
   | ({ readonly kind: 'reader'; readonly sink: string } & SinkRecord)
   | StoredRetries
+  | StoredClaims
   | StoredMinute
   | StoredState
 
