@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { Frame } from '../../buffer/buffer.ts'
 import { Draft } from '../../pump/draft.ts'
 import { FrameCache } from '../../pump/frame-cache.ts'
+import type { Shape } from '../../pump/shape/shape.ts'
 import { encodeFrame, layFrame, packRecord, stampFrame, Undecodable } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
 import { Texts } from '../../record/texts.ts'
@@ -120,4 +121,16 @@ test('of a shaped draft the places of records are counted among all entries, and
   assert.deepEqual([left.kept, left.filtered, right.kept, right.filtered], [1, 2, 2, 1])
   const [, rest] = left.splitAt(1)
   assert.deepEqual([rest.isFilteredOut(), [...rest.records()]], [true, []])
+})
+
+test('the bytes of a record that nobody could decode are given away only where there is no shape', () => {
+  const [frame] = framesOf([1])
+  assert.ok(frame)
+  const only = (shape?: Shape) => {
+    const draft = new Draft({ offset: 0, index: 0 }, () => [], shape)
+    draft.add(frame, 0, 1)
+    return draft.onlyBytes()
+  }
+  assert.ok(only().length > 0)
+  assert.equal(only(aShape({ omit: ['path'] })).length, 0)
 })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type * as z from 'zod'
 import { shapeOptions } from '../../pump/shape/options.ts'
 import { openShapes } from '../../pump/shape/shape.ts'
+import { type TrialJob, toOnlyLetter, toTrialBlock } from '../../pump/trial.ts'
 import type { RequestRecord } from '../../record/fields.ts'
 import { layFrame, packRecord, stampFrame } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
@@ -238,4 +239,32 @@ test('a write that takes too long is ended and sent again', async (t) => {
   assert.deepEqual(backend.sent, [10])
   assert.ok(reasons[0] instanceof RetryableError && /ended after 20 ms/.test(reasons[0].message))
   assert.equal((await pump.health()).sinks[0]?.state, 'running')
+})
+
+test('a block that is tried apart is shaped as it was sealed, and so is the letter of its only record', () => {
+  const rules = shapes({ filter: { block: [{ api: 'gone' }] }, redact: { consumer: 'mark' } })
+  const jobOf = (entries: readonly RequestRecord[]): TrialJob => {
+    const frame = { offset: 0, bytes: frameOf(entries), count: entries.length, cumulative: 9, appendedAtMs: 0 }
+    const [from, to] = [
+      { offset: 0, index: 0 },
+      { offset: entries.length, index: 0 },
+    ]
+    const seal = { id: 1, from, to, token: 't', shape: rules.current?.json ?? '', deaths: 3 }
+    const content = { kind: 'sealed', seal, spans: [{ frame, start: 0, end: entries.length }] } as const
+    return { shard: '0', incarnation: 'i', state: new Map(), content }
+  }
+  const block = toTrialBlock(jobOf([aRecord({ consumer: secret }), aRecord({ api: 'gone' })]), openShapes())
+  assert.deepEqual(
+    block.records.map(({ consumer }) => consumer),
+    ['[redacted]'],
+  )
+  const letterOf = (record: RequestRecord) => {
+    const job = jobOf([record])
+    return toOnlyLetter(job, toTrialBlock(job, openShapes()))
+  }
+  assert.equal(
+    JSON.parse(Buffer.from(letterOf(aRecord({ consumer: secret }))?.bytes ?? []).toString()).consumer,
+    '[redacted]',
+  )
+  assert.equal(letterOf(aRecord({ api: 'gone' })), undefined)
 })
