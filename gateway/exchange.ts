@@ -188,12 +188,13 @@ export class Exchange {
   }
 
   #captured(capture: Capture): Captured {
-    const { request, response, snapshot, clientIp, peer, bytesIn, bytesOut } = this
+    const { request, query, response, snapshot, clientIp, peer, bytesIn, bytesOut } = this
     const { privacy } = snapshot
     const announced = request.headers['content-length']
     return {
       capture,
       request,
+      query,
       privacy,
       hidden: [clientIp, peer.address].filter((address) => privacy.address(address) !== address),
       bytesIn,

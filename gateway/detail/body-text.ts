@@ -1,5 +1,3 @@
-import type { Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { BodyKind } from '../privacy/redaction.ts'
 
 /** Kinds of bodies that secrets can be told from. */
@@ -34,40 +32,4 @@ export function toText(bytes: Uint8Array, charset: string): string | undefined {
   } catch {
     return undefined // there is no such charset
   }
-}
-
-const decoders: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-}
-
-/** What takes a content coding off; undefined where none is known for it. */
-export function decoderOf(coding: string): (() => Transform) | undefined {
-  return Object.hasOwn(decoders, coding) ? decoders[coding] : undefined
-}
-
-/** Takes a content coding off. Never throws: of what is cut or broken, it gives what came before. */
-export async function decode(
-  encoded: Uint8Array,
-  openDecoder: () => Transform,
-  maxBytes: number,
-): Promise<{ readonly bytes: Buffer; readonly isCut: boolean }> {
-  const chunks: Buffer[] = []
-  let length = 0
-  const decoder = openDecoder()
-  decoder.end(encoded)
-  try {
-    for await (const chunk of decoder as AsyncIterable<Buffer>) {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length > maxBytes) break // which ends the decoder, however much there is
-    }
-  } catch {
-    return { bytes: Buffer.concat(chunks), isCut: true }
-  }
-  const isCut = length > maxBytes
-  return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isCut }
 }

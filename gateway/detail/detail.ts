@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Detail } from '../../record/fields.ts'
 import type { Privacy } from '../privacy/privacy.ts'
 import type { Redaction } from '../privacy/redaction.ts'
-import { decode, decoderOf, parseContentType, toText } from './body-text.ts'
+import { parseContentType, toText } from './body-text.ts'
 import { type Capture, headerOf } from './capture.ts'
+import type { Decoded, Decoding } from './decoding.ts'
 
 /** A body as far as it was captured. */
 interface CapturedBody {
@@ -19,6 +20,8 @@ interface CapturedBody {
 export interface Captured {
   readonly capture: Capture
   readonly request: IncomingMessage
+  /** From its question mark; empty where there is none. */
+  readonly query: string
   readonly privacy: Privacy
   /** Texts that must not appear, such as the client’s address where records do not have it. */
   readonly hidden: readonly string[]
@@ -33,8 +36,8 @@ export interface Captured {
 type Draft = { -readonly [K in keyof Detail]: Detail[K] } & { truncated: string[]; omitted: Record<string, string> }
 
 /** What was captured of a request, without its secrets; null where nothing of it is to be recorded. */
-export async function toDetail(captured: Captured): Promise<Detail | null> {
-  const { capture, request, privacy, hidden } = captured
+export async function toDetail(captured: Captured, decoding: Decoding): Promise<Detail | null> {
+  const { capture, request, query, privacy, hidden } = captured
   if (capture.isStream) return null
   const redaction = privacy.redaction()
   for (const text of hidden) redaction.hide(text)
@@ -42,7 +45,10 @@ export async function toDetail(captured: Captured): Promise<Detail | null> {
   // All headers are judged, also those that are not recorded: a body may repeat what is secret in them.
   const requestHeaders = redactHeaders(request.rawHeaders, redaction, privacy)
   const responseHeaders = redactHeaders(capture.responseHeaders, redaction, privacy)
-  for (const body of bodiesOf(captured)) await addBody(draft, body, redaction, capture.recording.maxBytes)
+  redaction.body('form', query.slice(1)) // it is not recorded, but a body may repeat it as well
+  for (const body of bodiesOf(captured)) {
+    await addBody(draft, body, redaction, (coding) => decoding.decode(body.bytes, coding, capture.recording.maxBytes))
+  }
   addHeaders(draft, 'requestHeaders', requestHeaders, captured)
   addHeaders(draft, 'responseHeaders', responseHeaders, captured)
   return finish(draft, redaction)
@@ -63,27 +69,25 @@ function bodiesOf(captured: Captured): CapturedBody[] {
   return bodies
 }
 
-async function addBody(draft: Draft, body: CapturedBody, redaction: Redaction, maxBytes: number): Promise<void> {
+/** Undefined where the coding is not known. */
+type Decode = (coding: string) => Promise<Decoded> | undefined
+
+async function addBody(draft: Draft, body: CapturedBody, redaction: Redaction, decode: Decode): Promise<void> {
   const { part, totalBytes, coding } = body
   const { type, kind, charset } = parseContentType(body.contentType)
   const omit = (what: string) => {
     draft.omitted[part] = `${what}, ${totalBytes} bytes`
   }
   if (!kind) return omit(type)
-  let { bytes, isCut } = body
-  if (coding !== '' && coding !== 'identity') {
-    const openDecoder = decoderOf(coding)
-    if (!openDecoder) return omit(`${type} encoded as ${coding}`)
-    const decoded = await decode(bytes, openDecoder, maxBytes)
-    bytes = decoded.bytes
-    isCut ||= decoded.isCut
-  }
-  const text = toText(bytes, charset)
+  const isEncoded = coding !== '' && coding !== 'identity'
+  const decoded = isEncoded ? await decode(coding) : body
+  if (!decoded) return omit(`${type} encoded as ${coding}`)
+  const text = toText(decoded.bytes, charset)
   if (text === undefined) return omit(`${type}, not a text in ${charset}`)
   const redacted = redaction.body(kind, text)
   if (redacted.text === '' && type === '') return omit('no content type')
   draft[part] = redacted.text
-  if (isCut || !redacted.isWhole) draft.truncated.push(part)
+  if (body.isCut || decoded.isCut || !redacted.isWhole) draft.truncated.push(part)
 }
 
 /** By names in lower case; several values of one name are one, as HTTP has it. */
@@ -111,7 +115,7 @@ function addHeaders(
 }
 
 function finish({ truncated, omitted, ...parts }: Draft, redaction: Redaction): Detail {
-  const detail: Draft = { truncated, omitted: mapValues(omitted, (text) => redaction.finished(text, false)) }
+  const detail: Partial<Draft> = {}
   for (const part of ['requestHeaders', 'responseHeaders'] as const) {
     const headers = parts[part]
     if (headers) detail[part] = mapValues(headers, (text) => redaction.finished(text, false))
@@ -120,12 +124,9 @@ function finish({ truncated, omitted, ...parts }: Draft, redaction: Redaction): 
     const body = parts[part]
     if (body !== undefined) detail[part] = redaction.finished(body, truncated.includes(part))
   }
-  const { truncated: _, omitted: __, ...rest } = detail
-  return {
-    ...rest,
-    ...(truncated.length > 0 ? { truncated } : {}),
-    ...(Object.keys(omitted).length > 0 ? { omitted: detail.omitted } : {}),
-  }
+  if (truncated.length > 0) detail.truncated = truncated
+  if (Object.keys(omitted).length > 0) detail.omitted = mapValues(omitted, (text) => redaction.finished(text, false))
+  return detail
 }
 
 function mapValues(texts: Readonly<Record<string, string>>, change: (text: string) => string): Record<string, string> {

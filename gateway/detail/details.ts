@@ -3,6 +3,7 @@ import type { Log } from '../../runtime/log.ts'
 import type { RecordTaker } from '../core.ts'
 import type { Held } from './body-capture.ts'
 import { Capture } from './capture.ts'
+import { Decoding } from './decoding.ts'
 import { type Captured, toDetail } from './detail.ts'
 import type { Recording } from './recording.ts'
 
@@ -19,6 +20,7 @@ export class Details {
   readonly #recorder: RecordTaker
   readonly #log: Log
   readonly #held: Held = { bytes: 0 }
+  readonly #decoding = new Decoding()
   readonly #pending = new Set<Promise<void>>()
 
   constructor({ recorder, log }: DetailsDependencies) {
@@ -28,11 +30,6 @@ export class Details {
 
   capture(recording: Recording): Capture {
     return new Capture(recording, this.#held)
-  }
-
-  /** Bytes of bodies that are held. */
-  get heldBytes(): number {
-    return this.#held.bytes
   }
 
   /** Records a request together with what was captured of it. */
@@ -51,7 +48,7 @@ export class Details {
     const { capture } = captured
     let detail: RequestRecord['detail'] = { omitted: { detail: 'too many details at once' } }
     try {
-      if (this.#pending.size < pendingMax) detail = await toDetail(captured)
+      if (this.#pending.size < pendingMax) detail = await toDetail(captured, this.#decoding)
     } catch (error) {
       detail = { omitted: { detail: 'could not be made' } }
       this.#log('error', 'A detail could not be made; its record goes without it.', { id: record.id, error })

@@ -33,10 +33,9 @@ export class Redaction {
     this.#fields = fields
   }
 
-  /** A text that must not appear anywhere. */
+  /** Names a text that must not appear anywhere, however short it is. */
   hide(value: string): void {
-    if (value.length < valueMin || this.#values.size >= valuesMax) return
-    this.#values.add(value)
+    if (value !== '') this.#values.add(value)
   }
 
   /** The value of a header, by its name in lower case. */
@@ -66,7 +65,9 @@ export class Redaction {
   }
 
   readonly #isSecret = (name: string): boolean => this.#fields.has(name) || this.#headers.has(name)
-  readonly #found = (value: string): void => this.hide(value)
+  readonly #found = (value: string): void => {
+    if (value.length >= valueMin && this.#values.size < valuesMax) this.#values.add(value)
+  }
 
   #secrecy(depth: number): Secrecy {
     return { isSecret: this.#isSecret, found: this.#found, scrub: (text) => this.#scrub(text, depth) }
@@ -79,14 +80,14 @@ export class Redaction {
 
   /** All that a secret header’s value is made of: a scheme’s credentials, and the values of cookies. */
   #hideCredentials(value: string): void {
-    this.hide(value)
+    this.#found(value)
     const [, scheme = '', credentials = ''] = /^(\w+) +(\S+)$/.exec(value) ?? []
-    this.hide(credentials)
+    this.#found(credentials)
     if (scheme.toLowerCase() === 'basic') {
       const decoded = Buffer.from(credentials, 'base64').toString()
-      this.hide(decoded.slice(decoded.indexOf(':') + 1))
+      this.#found(decoded.slice(decoded.indexOf(':') + 1))
     }
-    for (const part of value.split(/[;,] */)) this.hide(part.slice(part.indexOf('=') + 1))
+    for (const part of value.split(/[;,] */)) this.#found(part.slice(part.indexOf('=') + 1))
   }
 }
 

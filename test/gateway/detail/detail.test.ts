@@ -219,15 +219,15 @@ test('further names are redacted where the options say so, and others kept', asy
 test('the key is redacted wherever the API looks for it', async (t) => {
   const upstream = await startUpstream(t, (request, response) => {
     response.setHeader('content-type', 'text/plain')
-    response.end(`asked for ${request.url}`)
+    response.end(`asked for ${request.url}, with ${request.headers['x-pass-here']} and planted-token-1`)
   })
   const { url, recorded } = await startGateway(t, {
     record: all,
     apis: [{ name: 'orders', upstream: upstream.url, key: { header: 'x-pass-here', query: 'k', forward: true } }],
   })
-  await ask(url, '/', { headers: { 'x-pass-here': 'key-acme' } })
-  await ask(url, '/?k=key-acme', { headers: { referer: 'https://a.example/?k=key-acme' } })
+  await ask(url, '/?token=planted-token-1', { headers: { 'x-pass-here': 'key-acme' } })
+  await ask(url, '/?k=key-acme&token=planted-token-1', { headers: { referer: 'https://a.example/?k=key-acme' } })
   const records = await recorded(2)
   assert.equal(records[0]?.detail?.requestHeaders?.['x-pass-here'], '[redacted]')
-  assert.doesNotMatch(JSON.stringify(records), /key-acme/)
+  assert.doesNotMatch(JSON.stringify(records), /key-acme|planted/)
 })

@@ -97,6 +97,12 @@ test('what is a credential by its looks is taken out under any name', () => {
   assert.equal(redact('json', '{"n":4111111111111111}'), '{"n":"[redacted]"}')
 })
 
+test('an address that is to be hidden is, however short', () => {
+  const redaction = open()
+  redaction.hide('1.2.3.4')
+  assert.equal(redaction.finished('from 1.2.3.4', false), 'from [redacted]')
+})
+
 test('a header that is secret is taken out, and its value wherever it is repeated', () => {
   const redaction = open()
   assert.equal(redaction.header('authorization', `Basic ${btoa('ada:correct horse')}`), '[redacted]')
