@@ -24,7 +24,10 @@ export interface AdminOptions {
   readonly log: Log
 }
 
-/** Serves `/healthz`, `/readyz` and `/metrics` until it is disposed. */
+/**
+ * Serves `/healthz`, `/readyz` and `/metrics` until it is disposed. It changes nothing and shows no secret, so it asks for
+ * no password, and on loopback, where it listens unless it is told otherwise, it need not check the Host header.
+ */
 export interface Admin extends AsyncDisposable {
   /** Where it listens, such as `http://127.0.0.1:8082`. */
   readonly url: string
