@@ -1,4 +1,5 @@
 import type { Buffer, StoredDeadLetter } from '../buffer/buffer.ts'
+import { deadLettersOf } from '../buffer/dead-letters.ts'
 import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
 import { openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
@@ -6,8 +7,6 @@ import { type Command, exitCodes, type OptionValues, type Terminal, textOf, Usag
 import { configOf, configOption } from './files.ts'
 import { openBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
-
-const pageLetters = 1000
 
 export const deadCommand: Command = {
   summary: 'Shows the records that sinks refused, delivers them again, or lets go of them',
@@ -57,16 +56,6 @@ function toId(text: string): number {
   return id
 }
 
-/** All letters of a sink, page by page. */
-async function* lettersOf(buffer: Buffer, sink: string): AsyncGenerator<StoredDeadLetter> {
-  for (let after: number | undefined; ; ) {
-    const page = await buffer.deadLetters(sink, { limit: pageLetters, ...(after === undefined ? {} : { after }) })
-    yield* page
-    after = page.at(-1)?.id
-    if (page.length < pageLetters) return
-  }
-}
-
 async function list(
   buffer: Buffer,
   sinks: readonly string[],
@@ -76,7 +65,7 @@ async function list(
   const letters: StoredDeadLetter[] = []
   let more = 0
   for (const sink of sinks) {
-    for await (const letter of lettersOf(buffer, sink)) {
+    for await (const letter of deadLettersOf(buffer, sink)) {
       if (letters.length < limit) letters.push(letter)
       else more++
     }
@@ -123,7 +112,7 @@ async function show(
   { out, isTty }: Terminal,
 ): Promise<number> {
   const found = new Set<number>()
-  for await (const letter of lettersOf(buffer, sink)) {
+  for await (const letter of deadLettersOf(buffer, sink)) {
     if (ids && !ids.includes(letter.id)) continue
     found.add(letter.id)
     out(isTty ? `${letter.id}: ${letter.reason}\n${contentOf(letter, 2)}\n` : `${contentOf(letter)}\n`)
@@ -184,7 +173,7 @@ async function choose(
 ) {
   const wanted: number[] = []
   const found = new Set<number>()
-  for await (const letter of lettersOf(buffer, sink)) {
+  for await (const letter of deadLettersOf(buffer, sink)) {
     if (ids && !ids.includes(letter.id)) continue
     found.add(letter.id)
     if (accept(letter)) wanted.push(letter.id)
