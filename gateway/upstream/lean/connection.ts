@@ -171,27 +171,28 @@ class LeanConnection implements Carrier, AnswerListener, Idle {
   #read(line: Line, bytes: Buffer): boolean {
     if (line.isUpgraded) return line.socket.push(Buffer.from(bytes)) // to whoever reads the socket now
     if (this.#line !== line) return true
-    if (!this.#wasSent || !this.#request)
-      this.#hangUp() // nobody asked for it
-    else this.#parse(() => this.#parser.take(bytes))
+    if (this.#request && this.#wasSent) this.#parse(bytes)
+    else this.#hangUp() // nobody asked for it
     return !this.#parser.isHeld
   }
 
   readonly #resume = (): void => {
     if (!this.#parser.isHeld) return
-    this.#parse(() => this.#parser.resume())
+    this.#parse('resume')
     if (!this.#parser.isHeld) this.#line?.socket.resume()
   }
 
   #end(line: Line): void {
     if (this.#line !== line) return
-    if (this.#request && this.#wasSent) this.#parse(() => this.#parser.end())
+    if (this.#request && this.#wasSent) this.#parse('end')
     else this.#hangUp()
   }
 
-  #parse(step: () => void): void {
+  #parse(next: Buffer | 'resume' | 'end'): void {
     try {
-      step()
+      if (next === 'resume') this.#parser.resume()
+      else if (next === 'end') this.#parser.end()
+      else this.#parser.take(next)
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error
       this.#fail(error)
