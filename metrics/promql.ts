@@ -1,0 +1,171 @@
+/**
+ * PromQL over the catalogue: an expression knows the labels of its result, so that a query which names a metric or a label
+ * that does not exist does not compile. Dashboards and alerts are made of these.
+ */
+import type { MetricDefinition } from './metric.ts'
+
+/** What every scrape adds to a series. */
+export type ScrapeLabel = 'job' | 'instance'
+
+/** An expression whose result has these labels. */
+export interface Expr<L extends string = string> {
+  readonly text: string
+  readonly labels: readonly L[]
+  /** Binds more loosely than a function's result, so that it stands in brackets within another expression. */
+  readonly isLoose?: true
+}
+
+/** Series by name: what functions over time take. */
+export interface Selector<L extends string = string> extends Expr<L> {
+  readonly isSelector: true
+}
+
+/** A value that a label must have, or a way to compare: `['=~', '5..']`. */
+export type Match = string | readonly ['=' | '!=' | '=~' | '!~', string]
+export type Matches<L extends string> = Readonly<Partial<Record<L | ScrapeLabel, Match>>>
+
+/** `5m`, `1h`, or one of Grafana's variables. */
+export type Window = `${number}${'s' | 'm' | 'h' | 'd' | 'w'}` | '$__rate_interval' | '$__range' | '$__interval'
+
+type Labelled<L extends string> = L | ScrapeLabel
+type Definition<L extends string> = Pick<MetricDefinition<L>, 'name' | 'labels' | 'type'>
+
+/** A counter's or gauge's series. */
+export function series<L extends string>(
+  { name, labels, type }: Definition<L>,
+  matches?: Matches<L>,
+): Selector<Labelled<L>> {
+  if (type === 'histogram') throw new TypeError(`${name} is a histogram: ask for its buckets, sum or count.`)
+  return selector(name, labels, matches)
+}
+
+/** The buckets of a histogram, by `le`. */
+export function buckets<L extends string>(
+  { name, labels, type }: Definition<L>,
+  matches?: Matches<L | 'le'>,
+): Selector<Labelled<L | 'le'>> {
+  if (type !== 'histogram') throw new TypeError(`${name} is no histogram.`)
+  return selector(`${name}_bucket`, [...labels, 'le' as const], matches)
+}
+
+/** Sum, or number, of what a histogram has observed. */
+export function observed<L extends string>(
+  part: 'sum' | 'count',
+  { name, labels, type }: Definition<L>,
+  matches?: Matches<L>,
+): Selector<Labelled<L>> {
+  if (type !== 'histogram') throw new TypeError(`${name} is no histogram.`)
+  return selector(`${name}_${part}`, labels, matches)
+}
+
+/** Series of another exporter or of a recording rule, with the labels that they are known to have. */
+export function selector<const L extends string>(
+  name: string,
+  labels: readonly L[],
+  matches?: Matches<L>,
+): Selector<Labelled<L>> {
+  const conditions = Object.entries<Match | undefined>(matches ?? {}).map(([label, match]) => {
+    const [operator, value] = typeof match === 'string' ? (['=', match] as const) : (match ?? (['=', ''] as const))
+    return `${label}${operator}${JSON.stringify(value)}`
+  })
+  const text = conditions.length > 0 ? `${name}{${conditions.join(', ')}}` : name
+  return { text, labels: [...labels, 'job', 'instance'], isSelector: true }
+}
+
+const overTime =
+  (name: string) =>
+  <L extends string>(of: Selector<L>, window: Window = '$__rate_interval', offset?: Window): Expr<L> => ({
+    text: `${name}(${of.text}[${window}]${offset ? ` offset ${offset}` : ''})`,
+    labels: of.labels,
+  })
+
+export const rate = overTime('rate')
+export const increase = overTime('increase')
+export const changes = overTime('changes')
+export const delta = overTime('delta')
+export const maxOverTime = overTime('max_over_time')
+export const minOverTime = overTime('min_over_time')
+export const avgOverTime = overTime('avg_over_time')
+
+const aggregation =
+  (name: string) =>
+  <L extends string, By extends L = never>(of: Expr<L>, ...by: readonly By[]): Expr<By> => ({
+    text: `${name}${by.length > 0 ? ` by (${by.join(', ')}) ` : ''}(${of.text})`,
+    labels: by,
+  })
+
+export const sum = aggregation('sum')
+export const max = aggregation('max')
+export const min = aggregation('min')
+export const avg = aggregation('avg')
+export const count = aggregation('count')
+
+/** The k greatest at each moment. */
+export function topk<L extends string>(k: number, of: Expr<L>): Expr<L> {
+  return { text: `topk(${k}, ${of.text})`, labels: of.labels }
+}
+
+/** A quantile of a histogram's observations within a window, by some of its labels. */
+export function quantile<L extends string, By extends Exclude<L, 'le'> = never>(
+  q: number,
+  of: Selector<L | 'le'>,
+  window: Window,
+  ...by: readonly By[]
+): Expr<By> {
+  return {
+    text: `histogram_quantile(${q}, sum by (${[...by, 'le'].join(', ')}) (rate(${of.text}[${window}])))`,
+    labels: by,
+  }
+}
+
+const arithmetic =
+  (operator: '+' | '-' | '*' | '/') =>
+  <L extends string>(left: Expr<L>, right: Expr<L> | number): Expr<L> => ({
+    text: `${inner(left)} ${operator} ${inner(right)}`,
+    labels: left.labels,
+    isLoose: true,
+  })
+
+export const plus = arithmetic('+')
+export const minus = arithmetic('-')
+export const times = arithmetic('*')
+/** Both sides have the same labels. */
+export const ratio = arithmetic('/')
+
+/** Each of `of` as a share of the one on the right that has the same `on`. */
+export function share<L extends string, On extends L>(of: Expr<L>, on: readonly On[], total: Expr<On>): Expr<L> {
+  return {
+    text: `${inner(of)} / on (${on.join(', ')}) group_left () ${inner(total)}`,
+    labels: of.labels,
+    isLoose: true,
+  }
+}
+
+export type Comparison = '>' | '<' | '>=' | '<=' | '==' | '!='
+
+/** Those of `left` for which the comparison holds. */
+export function where<L extends string>(left: Expr<L>, comparison: Comparison, right: Expr<L> | number): Expr<L> {
+  return { text: `${inner(left)} ${comparison} ${inner(right)}`, labels: left.labels, isLoose: true }
+}
+
+const setOperation =
+  (name: 'and' | 'or' | 'unless') =>
+  <L extends string>(left: Expr<L>, right: Expr<L>): Expr<L> => ({
+    text: `${inner(left)} ${name} ${inner(right)}`,
+    labels: left.labels,
+    isLoose: true,
+  })
+
+export const and = setOperation('and')
+export const or = setOperation('or')
+export const unless = setOperation('unless')
+
+/** 1 where there is no such series. */
+export function absent<L extends string>(of: Selector<L>): Expr<L> {
+  return { text: `absent(${of.text})`, labels: of.labels }
+}
+
+function inner(side: Expr | number): string {
+  if (typeof side === 'number') return String(side)
+  return side.isLoose ? `(${side.text})` : side.text
+}
