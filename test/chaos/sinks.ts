@@ -44,7 +44,8 @@ const openers: Record<SinkType, Open> = {
     const server = opened.use(await openMongo())
     const link = opened.use(await openFaultProxy(server))
     const urlAt = (port: number) => server.url.replace(`:${server.port}/`, `:${port}/chaos`)
-    const config = { type: 'mongo', url: urlAt(link.port), chunkRecords: 50 } // the server hangs at 100 statements
+    const slow = { chunkRecords: 50, block: { maxRecords: 500 } } // the server hangs at 100 statements, and reads all it has for each chunk that comes again
+    const config = { type: 'mongo', url: urlAt(link.port), ...slow }
     return { config, place: urlAt(server.port), server, link }
   },
   async otlp(_, opened) {
