@@ -1,3 +1,4 @@
+import { auditCommand } from './audit.ts'
 import { bufferCommand } from './buffer.ts'
 import { checkCommand } from './check.ts'
 import type { Command } from './command.ts'
@@ -22,6 +23,7 @@ export const commands = {
   dead: deadCommand,
   buffer: bufferCommand,
   tap: tapCommand,
+  audit: auditCommand,
   usage: usageCommand,
   replay: replayCommand,
 } satisfies Record<string, Command>

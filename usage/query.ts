@@ -34,7 +34,8 @@ const names = <T extends string>(what: string, known: readonly T[], isKnown: (na
 
 const isMetric = (name: string): name is Metric => metricNames.some((known) => known === name)
 
-const moment = z.string().transform((text, context) => {
+/** A time, as Unix milliseconds. */
+export const moment = z.string().transform((text, context) => {
   const ms = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text)
     ? Date.parse(text)
     : Number.NaN
@@ -44,7 +45,8 @@ const moment = z.string().transform((text, context) => {
   return ms
 })
 
-const span = z.string().transform((text, context) => {
+/** A span of time, milliseconds. */
+export const span = z.string().transform((text, context) => {
   const { count, unit } = /^(?<count>[1-9]\d{0,5})(?<unit>[smhdw])$/.exec(text)?.groups ?? {}
   const ms = Number(count) * unitMs[(unit ?? 's') as keyof typeof unitMs] // the pattern admits its keys only
   if (!unit) context.addIssue(`"${text}" is no span of time: write it as 90s, 30m, 1h, 7d or 4w.`)

@@ -3,6 +3,7 @@ import { otlpOptions } from './options.ts'
 
 export default defineSink({
   summary: 'Sends logs, traces and metrics to a receiver of OTLP over HTTP, such as the OpenTelemetry Collector',
+  outOfReach: 'It has passed its records on: ask and erase in the backends behind the collector.',
   idempotency: 'none', // OTLP knows no tokens: what a crash leaves in doubt is sent again
   options: otlpOptions,
   block: {

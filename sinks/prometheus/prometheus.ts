@@ -12,6 +12,8 @@ import { collapsedRequests, trafficLines } from './traffic.ts'
 
 export default defineSink({
   summary: 'Counts requests into metrics that Prometheus scrapes from the pump’s /metrics',
+  outOfReach:
+    'It keeps sums alone, whose series name consumers with many requests: read them at the pump’s /metrics, and delete series in Prometheus with its admin API.',
   idempotency: 'block',
   options: prometheusOptions,
   block: {
