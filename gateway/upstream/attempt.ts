@@ -3,7 +3,7 @@ import { outcomeOfStatus } from '../../record/outcome.ts'
 import type { Exchange, Work } from '../exchange.ts'
 import { type AnswerHead, toAnswerHead } from './answer-head.ts'
 import { type Body, BodyStream, refuseStalled, refuseTooLarge } from './body.ts'
-import { type Carrier, isUnsendable, type Outgoing, type RawHeaders, type Sendable } from './carrier.ts'
+import { type Carrier, isUnsendable, isWhole, type Outgoing, type RawHeaders, type Sendable } from './carrier.ts'
 import { Relay } from './relay.ts'
 import type { Target } from './target.ts'
 
@@ -122,18 +122,7 @@ export class Attempt implements Sendable, Work {
   }
 
   onComplete(): void {
-    const { exchange } = this
-    const relay = this.#relay
-    if (!this.isOver && relay) {
-      this.isOver = true
-      exchange.work = undefined
-      const { status } = relay.head
-      exchange.settle(status, outcomeOfStatus(status, exchange.route?.expected))
-      const nowMs = performance.now()
-      exchange.deadlineMs = nowMs + exchange.snapshot.timeouts.idleMs
-      if (!exchange.response.writableNeedDrain) exchange.back(nowMs)
-      relay.complete()
-    }
+    if (!this.isOver && this.#relay) this.#complete(this.#relay)
     if (this.carrier) this.target.pool.release(this.carrier)
   }
 
@@ -150,8 +139,21 @@ export class Attempt implements Sendable, Work {
   onError(error: Error): void {
     if (this.carrier) this.target.pool.discard(this.carrier)
     if (this.isOver) return
+    if (this.#relay && isWhole(this.#relay.head, error)) return void this.#complete(this.#relay)
     const kind = isUnsendable(error) ? 'unsendable' : this.#abort ? 'broken' : 'unreachable'
     this.#fail({ kind, error }, performance.now())
+  }
+
+  #complete(relay: Relay): void {
+    this.isOver = true
+    const { exchange } = this
+    exchange.work = undefined
+    const { status } = relay.head
+    exchange.settle(status, outcomeOfStatus(status, exchange.route?.expected))
+    const nowMs = performance.now()
+    exchange.deadlineMs = nowMs + exchange.snapshot.timeouts.idleMs
+    if (!exchange.response.writableNeedDrain) exchange.back(nowMs)
+    relay.complete()
   }
 
   #fail({ kind, error }: Cause, nowMs: number): void {

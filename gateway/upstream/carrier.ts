@@ -59,3 +59,8 @@ export class UnsendableError extends Error {
 export function isUnsendable(error: Error): boolean {
   return error instanceof UnsendableError || ('code' in error && error.code === 'UND_ERR_INVALID_ARG')
 }
+
+/** Whether an answer that was said to have failed is whole all the same: undici misses the body that a 304 only gives the length of (RFC 9110, 15.4.5). */
+export function isWhole({ status }: { readonly status: number }, error: Error): boolean {
+  return status === 304 && 'code' in error && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+}

@@ -134,6 +134,18 @@ test('early hints do not count as the answer', async (t) => {
   assert.equal(answer.body, 'whole')
 })
 
+test('a 304 that says how long the unchanged body is passes', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 3\r\n\r\n'))
+  })
+  const { url, recorded } = await startGateway(t, openApi(upstream.url))
+  for (let i = 0; i < 2; i++) {
+    const { status, headers, body } = await ask(url, '/', { headers: { 'if-none-match': '"a"' } })
+    assert.deepEqual([status, headers.etag, body], [304, '"a"', ''])
+  }
+  for (const { status, outcome } of await recorded(2)) assert.deepEqual([status, outcome], [304, 'ok'])
+})
+
 test('connections to the upstream are kept and used again', async (t) => {
   let connections = 0
   const upstream = await startUpstream(t, (_, response) => void response.end('ok'))
