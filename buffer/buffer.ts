@@ -54,6 +54,12 @@ export interface Buffer extends AsyncDisposable {
    * The first taking registers the sink at `startAt`; from then on nothing beyond its cursor is trimmed.
    */
   reader(options: ReaderOptions): Promise<Reader | undefined>
+  /**
+   * Says that an owner lives and which sinks it delivers to, or with none that it is about to end; resolves to all that live, so that they
+   * can share the readers out among them. Said anew within `attendanceMs`, or forgotten. Absent where the log shares its readers out
+   * by itself, or has one place only where they can be.
+   */
+  attend?(attendance: Attendance): Promise<readonly Attendance[]>
   /** Every registered reader with its ledger and the log's size, from one snapshot per shard. */
   inspect(): Promise<readonly ShardReport[]>
   /**
@@ -95,6 +101,16 @@ export interface Writer extends AsyncDisposable {
   /** Passes the seqs up to and including `throughSeq` that are gone for good and counts their `records` as skipped. A repeat is a no-op. */
   skip(gone: { producer: string; boot: number; throughSeq: number; records: number }): Promise<void>
 }
+
+/** An owner that lives. */
+export interface Attendance {
+  readonly owner: string
+  /** Names of the sinks that it delivers to. */
+  readonly sinks: readonly string[]
+}
+
+/** 3 s: said each second, two may be late; and over before a dead owner's leases are. */
+export const attendanceMs = 3000
 
 export interface ReaderOptions {
   readonly sink: string

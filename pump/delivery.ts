@@ -47,6 +47,8 @@ export interface DeliveryOptions {
   /** Names this process in leases. */
   readonly owner: string
   readonly cache: FrameCache
+  /** Whether this process is to deliver here, as pumps share the log out among them. */
+  readonly isOurs: () => boolean
   readonly graceMs: number
   readonly haltedRetryMs: number
   readonly link: BufferLink
@@ -56,6 +58,8 @@ export interface DeliveryOptions {
 
 /** 1 s: how often a standby asks whether the lease is free; a dead owner's lease ends within 4 s. */
 const standbyMs = 1000
+/** 250 ms: what was shared out to us is let go of any moment, and stands still meanwhile. */
+const comingMs = 250
 
 /** What is asked of a delivery that owns a nearly full buffer's largest backlog. */
 interface Eviction {
@@ -94,6 +98,11 @@ export class Delivery {
     await promise
   }
 
+  /** Settles what is on its way and lets go, where this process is not to deliver here any more. */
+  yieldUnlessOurs(): void {
+    if (!this.#options.isOurs()) this.#pause?.abort(new Error('Another pump is to deliver here.'))
+  }
+
   /** Runs until `stop` is aborted. Throws LogResetError when the log was reset: nobody may go on by itself. */
   async run(stop: AbortSignal): Promise<void> {
     for (let failures = 0; !stop.aborted; ) {
@@ -112,13 +121,19 @@ export class Delivery {
   }
 
   async #own(stop: AbortSignal, evictBytes: number): Promise<void> {
-    const { buffer, pumpSink, shard, owner, link, observer } = this.#options
+    const { buffer, pumpSink, shard, owner, isOurs, link, observer } = this.#options
+    const isShared = buffer.attend !== undefined
     observer.onTurn()
+    if (!isOurs()) {
+      observer.onState('standby')
+      await wait(comingMs, stop)
+      return
+    }
     await using reader = await buffer.reader({ sink: pumpSink.name, shard, owner, startAt: pumpSink.startAt })
     link.back()
     if (!reader) {
       observer.onState('standby')
-      await wait(standbyMs, stop)
+      await wait(isShared ? comingMs : standbyMs, stop)
       return
     }
     if (evictBytes > 0) return await this.#giveUpOldest(reader, evictBytes)

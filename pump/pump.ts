@@ -7,6 +7,7 @@ import { type Board, type DeliveryStatus, openBoard } from './board.ts'
 import { type BufferLink, BufferWatch } from './buffer-watch.ts'
 import { Delivery, type PumpSink } from './delivery.ts'
 import { FrameCache } from './frame-cache.ts'
+import { Share } from './share.ts'
 import { tend } from './tend.ts'
 
 export interface PumpOptions {
@@ -152,7 +153,16 @@ async function serve(
   const signal = AbortSignal.any([stop, failure.signal])
   const places = buffer.shards.length * options.sinks.reduce((sum, { inFlight }) => sum + inFlight, 0)
   const shareBytes = Math.floor(options.inFlightBytes / places)
-  const deliveries = options.sinks.flatMap((sink) =>
+  const share = new Share({
+    buffer,
+    attendance: { owner: options.owner, sinks: options.sinks.map(({ name }) => name) },
+    link: options.watch.link('attending'),
+    log: options.log,
+    onChange: () => {
+      for (const delivery of deliveries) delivery.yieldUnlessOurs()
+    },
+  })
+  const deliveries: readonly Delivery[] = options.sinks.flatMap((sink) =>
     buffer.shards.map((shard) => {
       const limits = { ...sink.limits, maxBytes: Math.min(sink.limits.maxBytes, shareBytes) }
       const pumpSink = { ...sink, limits }
@@ -164,13 +174,14 @@ async function serve(
         buffer,
         shard,
         cache,
+        isOurs: () => share.isOurs(pumpSink.name, shard),
         link: options.watch.link(`${pumpSink.name}/${shard}`),
         log,
         observer: board.observer(pumpSink.name, shard),
       })
     }),
   )
-  const tasks = deliveries.map((delivery) => delivery.run(signal))
+  const tasks = [share.run(signal), ...deliveries.map((delivery) => delivery.run(signal))]
   tasks.push(tend({ ...options, board, buffer, deliveries, link: options.watch.link('tending') }, signal))
   for (const task of tasks) task.catch((error) => failure.abort(error))
   await Promise.allSettled(tasks)

@@ -3,6 +3,8 @@ import type { MinuteSum } from '../../record/minute-sum.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import type { Log } from '../../runtime/log.ts'
 import {
+  type Attendance,
+  attendanceMs,
   type Buffer,
   BufferUnavailableError,
   type Frame,
@@ -22,7 +24,7 @@ import { shardKeys } from './keys.ts'
 import { findMinutes, oldestHour } from './minutes.ts'
 import type { RedisBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
-import { evaluate, toList, toNumber, toText } from './script.ts'
+import { evaluate, toEntries, toList, toNumber, toText } from './script.ts'
 import { checkServers, type ServerFacts } from './server.ts'
 import { Shard } from './shard.ts'
 import { RedisWriter } from './writer.ts'
@@ -118,6 +120,12 @@ class RedisBuffer implements Buffer {
 
   async reader(options: ReaderOptions): Promise<Reader | undefined> {
     return await takeReader(this.#shard(options.shard), options, this.#leases)
+  }
+
+  async attend({ owner, sinks }: Attendance): Promise<readonly Attendance[]> {
+    const said = sinks.length > 0 ? JSON.stringify(sinks) : ''
+    const [, live] = await this.#shards[0]!.run('attend', [owner, said, attendanceMs]) // there is at least one
+    return toEntries(live).map(([name, sinks]) => ({ owner: name, sinks: JSON.parse(sinks.toString()) as string[] })) // as an owner said it
   }
 
   async inspect(): Promise<readonly ShardReport[]> {

@@ -4,7 +4,21 @@ import type { Cluster, Redis } from 'ioredis'
 import { isUnknownScript } from './failure.ts'
 
 const names = [
-  ...['open', 'next', 'append', 'skip', 'take', 'lease', 'place', 'seal', 'split', 'settle', 'settle-retry', 'evict'],
+  ...[
+    'open',
+    'next',
+    'append',
+    'skip',
+    'take',
+    'attend',
+    'lease',
+    'place',
+    'seal',
+    'split',
+    'settle',
+    'settle-retry',
+    'evict',
+  ],
   ...['trim', 'forget', 'inspect', 'end', 'minutes', 'letters', 'drop', 'retry', 'retries', 'retire'],
 ] as const
 export type ScriptName = (typeof names)[number]

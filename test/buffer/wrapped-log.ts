@@ -7,6 +7,7 @@ export function wrappedLog(log: Log, calls: Partial<Log>): Log {
     shards: log.shards,
     writer: () => log.writer(),
     reader: (options) => log.reader(options),
+    ...(log.attend ? { attend: (attendance) => log.attend!(attendance) } : {}), // it is there
     inspect: () => log.inspect(),
     trim: (options) => log.trim(options),
     retire: (sink) => log.retire(sink),

@@ -16,6 +16,9 @@ export interface PenstockProcess extends AsyncDisposable {
   start(): Promise<void>
   /** SIGTERM. Resolves once it has ended. */
   stop(): Promise<void>
+  /** SIGSTOP: it does nothing, and knows nothing of that, until `resume`. */
+  pause(): void
+  resume(): void
 }
 
 export interface ProcessOptions {
@@ -49,6 +52,8 @@ export async function openPenstock({ configFile, roles, adminUrl }: ProcessOptio
     },
     start: () => server.restart(),
     stop: () => server.stop(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
