@@ -52,8 +52,9 @@ export function compilePrivacy({ privacy, apis }: Told): Privacy {
     ...(userAgent === 'keep' ? [] : userAgentHeaders),
     ...(referer === 'drop' ? ['referer'] : []),
   ]
-  const headers = new SecretNames({ always: [...secretHeaders, ...keyHeaders, ...redact.headers, ...hidden], keep })
-  const fields = new SecretNames({ always: [...keyParameters, ...redact.bodyFields], keep })
+  const ofHeaders = [...secretHeaders, ...keyHeaders, ...redact.headers, ...hidden]
+  const headers = new SecretNames({ always: ofHeaders, keep })
+  const fields = new SecretNames({ always: [...ofHeaders, ...keyParameters, ...redact.bodyFields], keep }) // a body may repeat a header
   return {
     address: addressKeeper(privacy),
     userAgent: userAgent === 'keep' ? (text = '') => text : () => '',

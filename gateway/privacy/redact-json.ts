@@ -27,7 +27,6 @@ export interface Redacted {
 */
 type Expected = 'value' | 'first value' | 'name' | 'first name' | 'next'
 
-const blank = /\s*/y
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 const brokenEscape = /\\(?:u[0-9a-fA-F]{0,3})?$/
 
@@ -61,7 +60,7 @@ class JsonReader {
   /** Whether it came to the end as it should. */
   read(): boolean {
     for (;;) {
-      this.#take(blank)
+      this.#keepBlank()
       if (this.#at === this.#text.length) return this.#open.length === 0 && this.#expected === 'next'
       if (!this.#step(this.#text[this.#at] as string)) return false // it is below the length
     }
@@ -115,10 +114,10 @@ class JsonReader {
     const name = end < 0 ? undefined : decode(this.#text.slice(this.#at, end))
     if (name === undefined) return false
     this.#keep(end - this.#at)
-    this.#take(blank)
+    this.#keepBlank()
     if (this.#text[this.#at] !== ':') return false
     this.#keep(1)
-    this.#take(blank)
+    this.#keepBlank()
     this.#expected = 'value'
     if (this.#secretDepth < 0 && this.#secrecy.isSecret(name)) {
       this.out += `"${mark}"`
@@ -175,9 +174,10 @@ class JsonReader {
     return -1
   }
 
-  #take(form: RegExp): void {
-    form.lastIndex = this.#at
-    this.#keep(form.exec(this.#text)?.[0].length ?? 0)
+  #keepBlank(): void {
+    let end = this.#at
+    while (isBlank(this.#text.charCodeAt(end))) end++
+    if (end > this.#at) this.#keep(end - this.#at)
   }
 
   /** Goes on, and copies what is passed unless it is within a secret. */
@@ -185,6 +185,10 @@ class JsonReader {
     if (this.#secretDepth < 0) this.out += this.#text.slice(this.#at, this.#at + length)
     this.#at += length
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }
 
 /** The text that a JSON string means; undefined where it is none. */

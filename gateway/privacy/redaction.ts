@@ -64,7 +64,7 @@ export class Redaction {
     return finished.toWellFormed()
   }
 
-  readonly #isSecret = (name: string): boolean => this.#fields.has(name) || this.#headers.has(name)
+  readonly #isSecret = (name: string): boolean => this.#fields.has(name)
   readonly #found = (value: string): void => {
     if (value.length >= valueMin && this.#values.size < valuesMax) this.#values.add(value)
   }
