@@ -38,17 +38,18 @@ async function toLedger(shard: Shard, sink: { readonly sink: string } & SinkReco
     evicted: sink.evicted,
     backlog,
     deadLettersHeld: [...shard.dead.keysOf(letterGroup(sink.sink))].length,
-    oldestAtMs: backlog > 0 ? await appendedAt(shard, place) : undefined,
+    oldestAtMs: backlog > 0 ? await appendedAt(shard, sink.sink, place) : undefined,
   }
 }
 
-async function appendedAt(shard: Shard, place: Place): Promise<number | undefined> {
-  const known = shard.appendedAt.get(place.records)
-  if (known !== undefined) return known
+/** When the first frame behind a sink's cursor was appended; read once for each cursor. */
+async function appendedAt(shard: Shard, sink: string, place: Place): Promise<number | undefined> {
+  const { records } = place
+  const known = shard.oldest.get(sink)
+  if (known?.records === records) return known.atMs
   try {
-    const { frames } = await shard.log.read(place, 1)
-    const [first] = frames
-    if (first) shard.appendedAt.set(place.records, first.appendedAtMs)
+    const [first] = (await shard.log.read(place, 1)).frames
+    if (first) shard.oldest.set(sink, { records, atMs: first.appendedAtMs })
     return first?.appendedAtMs
   } catch (error) {
     if (error instanceof NotHeldError) return undefined // the reader finds out, and halts

@@ -1,4 +1,4 @@
-import type { DeadLetter, RetryBatch, StoredDeadLetter } from '../buffer.ts'
+import { BufferUnavailableError, type DeadLetter, type RetryBatch, type StoredDeadLetter } from '../buffer.ts'
 import { keyIn, letterGroup, retriesKey } from './keys.ts'
 import type { Message } from './message.ts'
 import type { Shard } from './shard.ts'
@@ -115,8 +115,10 @@ async function loadLetters(shard: Shard, sink: string, heads: readonly LetterHea
     for (const { messages } of batches)
       for (const message of messages) bytes.set(message.offset, message.value ?? Buffer.alloc(0))
   }
-  return heads.map(({ id, atMs, form, reason, offset }) => ({
-    ...{ id, sink, shard: shard.name, atMs, form, reason, isRetried: retried.has(id) },
-    bytes: Uint8Array.from(bytes.get(offset) ?? []), // a copy: the message is a part of something larger
-  }))
+  return heads.map(({ id, atMs, form, reason, offset }) => {
+    const found = bytes.get(offset)
+    if (!found) throw new BufferUnavailableError(`Dead letter ${id} was changed while it was read: ask again.`)
+    const facts = { id, sink, shard: shard.name, atMs, form, reason, isRetried: retried.has(id) }
+    return { ...facts, bytes: Uint8Array.from(found) } // a copy: the message is a part of something larger
+  })
 }

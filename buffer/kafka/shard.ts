@@ -36,8 +36,8 @@ export class Shard {
   readonly dead: Table<LetterHead>
   /** Since when, by the clock of this process, an owner was not seen to live. */
   readonly quiet = new Map<string, { readonly beat: number; readonly sinceMs: number }>()
-  /** When the first frame behind a place was appended, by the records before it. */
-  readonly appendedAt = new Map<number, number>()
+  /** When the first frame behind a sink's cursor was appended, and for which cursor that was found. */
+  readonly oldest = new Map<string, { readonly records: number; readonly atMs: number }>()
   readonly #cluster: Cluster
   readonly #options: KafkaBufferOptions
   readonly #writers = new Map<string, SingleWriter>()
