@@ -2,6 +2,7 @@ import { deleteGroupsV2 } from '@platformatic/kafka'
 import type { MinuteSum } from '../../record/minute-sum.ts'
 import { ConfigError } from '../../runtime/check.ts'
 import {
+  type Attendance,
   type Buffer,
   BufferUnavailableError,
   type Frame,
@@ -12,6 +13,7 @@ import {
   type StoredDeadLetter,
   type Writer,
 } from '../buffer.ts'
+import { AttendanceList } from './attendance.ts'
 import { Cluster } from './cluster.ts'
 import { inspect } from './inspect.ts'
 import { minuteGroup, readerKey } from './keys.ts'
@@ -20,7 +22,6 @@ import type { KafkaBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
 import { added, emptied } from './settlement.ts'
 import { Shard } from './shard.ts'
-import { Share } from './share.ts'
 import { retiredSink } from './sink-record.ts'
 import { put } from './stored.ts'
 import { openTopics, type Topics } from './topics.ts'
@@ -48,14 +49,14 @@ class KafkaBuffer implements Buffer {
   readonly #shards: readonly Shard[]
   readonly #maxShardBytes: number
   readonly #prefix: string
-  readonly #share: Share
+  readonly #attendance: AttendanceList
   readonly #leases = new Set<AsyncDisposable>()
 
   constructor(cluster: Cluster, { names, partitions, incarnation }: Topics, options: KafkaBufferOptions) {
     this.incarnation = incarnation
     this.#cluster = cluster
     this.#shards = Array.from({ length: partitions }, (_, i) => new Shard(cluster, i, names, options))
-    this.#share = new Share(this.#shards)
+    this.#attendance = new AttendanceList(this.#shards[0]!) // there is at least one
     this.shards = this.#shards.map(({ name }) => name)
     this.#maxShardBytes = Math.floor(options.maxBytes / partitions)
     this.#prefix = options.prefix
@@ -66,7 +67,11 @@ class KafkaBuffer implements Buffer {
   }
 
   async reader(options: ReaderOptions): Promise<Reader | undefined> {
-    return await takeReader(this.#shard(options.shard), options, { share: this.#share, leases: this.#leases })
+    return await takeReader(this.#shard(options.shard), options, this.#leases)
+  }
+
+  async attend(attendance: Attendance): Promise<readonly Attendance[]> {
+    return await this.#attendance.attend(attendance)
   }
 
   async inspect(): Promise<readonly ShardReport[]> {

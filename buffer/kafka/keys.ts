@@ -4,7 +4,7 @@
     producers   boot/<producer and boot>          how far a boot has come
                 log/trimmed                       where what is held begins
     state       reader/<sink>                     cursor, seals, counters, owner
-                claims/<sink>                     processes that want more of its shards; in the first partition only
+                pump/<owner>                      a process that delivers, and to which sinks; in the first partition only
                 retries/<sink>                    batches of dead letters that are to be delivered again
                 state/<sink>/<key>                the sink's own state
                 minute/<sink>/<minute>            the minute ledger
@@ -14,7 +14,7 @@
 export const bootKey = (producer: string, boot: number) => `boot/${escaped(`${producer}/${boot}`)}`
 export const trimmedKey = 'log/trimmed'
 export const readerKey = (sink: string) => `reader/${escaped(sink)}`
-export const claimsKey = (sink: string) => `claims/${escaped(sink)}`
+export const pumpKey = (owner: string) => `pump/${escaped(owner)}`
 export const retriesKey = (sink: string) => `retries/${escaped(sink)}`
 export const stateGroup = (sink: string) => `state/${escaped(sink)}`
 export const minuteGroup = (sink: string) => `minute/${escaped(sink)}`

@@ -16,7 +16,6 @@ import type { Message } from './message.ts'
 import type { Place } from './places.ts'
 import { retrySettled, settled } from './settlement.ts'
 import type { Shard } from './shard.ts'
-import type { Share } from './share.ts'
 import type { Decision } from './single-writer.ts'
 import {
   newSink,
@@ -40,25 +39,16 @@ interface Change<T> {
   readonly result: T
 }
 
-/** What the readers of one opened log have in common. */
-export interface OwningProcess {
-  readonly share: Share
-  readonly leases: Set<AsyncDisposable>
-}
-
 /** Takes the reading end of a sink; undefined while another owner's lease holds. */
 export async function takeReader(
   shard: Shard,
   options: ReaderOptions,
-  process: OwningProcess,
+  leases: Set<AsyncDisposable>,
 ): Promise<Reader | undefined> {
   const { sink, owner } = options
   await shard.refresh()
   const known = shard.sink(sink)
-  if (known && isOthers(shard, sink, known, owner)) {
-    await process.share.claim(sink, owner)
-    return undefined
-  }
+  if (known && isOthers(shard, sink, known, owner)) return undefined
   const start = known ? undefined : await findStart(shard, options.startAt)
   const taken = await shard.ofSink(sink).change(() => {
     const record = shard.sink(sink)
@@ -71,13 +61,12 @@ export async function takeReader(
   const record = start ? await keptFromTrimming(shard, sink, taken) : taken
   const { cursor, seals, fence } = record
   const reader = { sink, shard: shard.name, fence, cursor: positionOf(cursor), seals: seals.map(sealOf) }
-  return openReader(shard, { ...reader, state: findState(shard, sink) }, owner, process)
+  return openReader(shard, { ...reader, state: findState(shard, sink) }, owner, leases)
 }
 
-/** Whether another owner lives, or shall have it, as far as this process has seen: one that was not seen to live for as long as a lease is dead. */
-function isOthers(shard: Shard, sink: string, record: SinkRecord, us: string): boolean {
-  const { owner, isReleased, reservedFor, beat } = record
-  if (isReleased ? reservedFor === '' || reservedFor === us : owner === us) return false
+/** Whether another owner lives, as far as this process has seen: one that was not seen to live for as long as a lease is dead. */
+function isOthers(shard: Shard, sink: string, { owner, isReleased, beat }: SinkRecord, us: string): boolean {
+  if (isReleased || owner === us) return false
   const seen = shard.quiet.get(sink)
   if (seen?.beat === beat) return performance.now() - seen.sinceMs < leaseMs
   shard.quiet.set(sink, { beat, sinceMs: performance.now() })
@@ -123,7 +112,7 @@ function fencedError(sink: string, record: SinkRecord | undefined): FencedError 
   return new FencedError(record ? `${sink} was taken by ${record.owner}.` : `${sink} was retired.`)
 }
 
-function openReader(shard: Shard, taken: Taken, owner: string, { share, leases }: OwningProcess): Reader {
+function openReader(shard: Shard, taken: Taken, owner: string, leases: Set<AsyncDisposable>): Reader {
   const { sink, fence } = taken
   let aliveAtMs = performance.now()
 
@@ -212,11 +201,6 @@ function openReader(shard: Shard, taken: Taken, owner: string, { share, leases }
     },
     {
       async renew() {
-        const heir = await share.heir(sink, shard, owner)
-        if (heir !== undefined) {
-          await change((record) => ({ record: { ...record, isReleased: true, reservedFor: heir }, result: undefined }))
-          throw new FencedError(`${sink} is left to ${heir}, which has less to do.`)
-        }
         if (performance.now() - aliveAtMs > renewAfterMs) await change((record) => ({ record, result: undefined }))
       },
       release: () => change((record) => ({ record: { ...record, isReleased: true }, result: undefined })),

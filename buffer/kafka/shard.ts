@@ -63,9 +63,9 @@ export class Shard {
     return this.#writer(`producer.${this.name}.${producer}`, [this.producers])
   }
 
-  /** Who says which processes want more of a sink. */
-  ofClaims(sink: string): SingleWriter {
-    return this.#writer(`claims.${sink}`, [this.state])
+  /** Who says that an owner lives. */
+  ofPump(owner: string): SingleWriter {
+    return this.#writer(`pump.${owner}`, [this.state])
   }
 
   /** Who lets go of frames. */

@@ -24,8 +24,6 @@ export interface SinkRecord {
   readonly owner: string
   /** Whether the owner has let go. */
   readonly isReleased: boolean
-  /** To whom the owner has left it; empty where anybody may take it. */
-  readonly reservedFor: string
   /** Grows while the owner lives. */
   readonly beat: number
   /** Last number that was given to a seal or a batch. */
@@ -50,7 +48,7 @@ export function newSink(start: Place, before: SinkRecord | undefined): SinkRecor
       fence: before?.fence ?? 0,
       owner: '',
       isReleased: true,
-      reservedFor: '',
+
       beat: before?.beat ?? 0,
     },
     ...{
@@ -72,7 +70,7 @@ export function retiredSink({ fence, beat, lastId, lastLetter }: SinkRecord): Si
 /** The sink in its next owner's hands. What was sealed under one that did not let go may be what ended it. */
 export function takenBy(record: SinkRecord, owner: string): SinkRecord {
   const seals = record.isReleased ? record.seals : record.seals.map((seal) => ({ ...seal, deaths: seal.deaths + 1 }))
-  return { ...record, seals, owner, fence: record.fence + 1, beat: record.beat + 1, isReleased: false, reservedFor: '' }
+  return { ...record, seals, owner, fence: record.fence + 1, beat: record.beat + 1, isReleased: false }
 }
 
 export function positionOf({ place, index }: Spot): Position {

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../buffer.ts'
+import type { Attendance, DeadLetter } from '../buffer.ts'
 import { nameIn } from './keys.ts'
 import type { Message, StoredMessage } from './message.ts'
 import type { Place } from './places.ts'
@@ -34,10 +34,10 @@ export interface StoredRetries {
   readonly batches: readonly { readonly id: number; readonly letters: readonly number[] }[]
 }
 
-export interface StoredClaims {
-  readonly kind: 'claims'
-  /** By owner a number that grows while it wants more. */
-  readonly beats: Readonly<Record<string, number>>
+export interface StoredPump extends Attendance {
+  readonly kind: 'pump'
+  /** Grows while the owner lives. */
+  readonly beat: number
 }
 
 export interface StoredMinute {
@@ -57,7 +57,7 @@ export interface StoredState {
 export type StateValue =
   | ({ readonly kind: 'reader'; readonly sink: string } & SinkRecord)
   | StoredRetries
-  | StoredClaims
+  | StoredPump
   | StoredMinute
   | StoredState
 
