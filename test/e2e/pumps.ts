@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createClient } from '@clickhouse/client'
 import type { Buffer } from '../../buffer/buffer.ts'
-import { redisOptions } from '../../buffer/redis/options.ts'
-import { openRedisBuffer } from '../../buffer/redis/redis.ts'
+import type { BufferDefinition } from '../../buffer/define.ts'
+import { buffers } from '../../buffer/index.ts'
 import { encodeFrame } from '../../record/frame.ts'
 import { aRecord } from '../../record/sample.ts'
 import { noLog } from '../../runtime/log.ts'
 import { scratchFolder } from '../scratch.ts'
+import { openKafka } from '../services/kafka.ts'
 import { freePort } from '../services/port.ts'
 import { openRedis } from '../services/redis.ts'
 import { clickhouseUrl } from '../services/shared.ts'
@@ -30,7 +31,7 @@ export interface PumpProcess extends PenstockProcess {
   readonly adminUrl: string
 }
 
-/** Several pumps on one log in Redis, under load. */
+/** Several pumps on one log, under load. */
 export interface Pumps {
   readonly buffer: Buffer
   /** Starts one more; stopped after the test. */
@@ -45,19 +46,32 @@ export interface Pumps {
   pauseMs(): number
 }
 
-export async function openPumps(t: TestContext): Promise<Pumps> {
-  const redis = await openRedis({ config: { 'maxmemory-policy': 'noeviction' } })
-  t.after(() => redis[Symbol.asyncDispose]())
+/** A server for a log of the test's own, and how the log is configured. */
+const logs = {
+  async redis() {
+    const server = await openRedis({ config: { 'maxmemory-policy': 'noeviction' } })
+    return { server, options: { urls: [server.url], shards } }
+  },
+  async kafka() {
+    const server = await openKafka()
+    return { server, options: { brokers: [server.url], partitions: shards } }
+  },
+}
+
+export async function openPumps(t: TestContext, type: keyof typeof logs = 'redis'): Promise<Pumps> {
+  const { server, options } = await logs[type]()
+  t.after(() => server[Symbol.asyncDispose]())
   const folder = await scratchFolder(t)
   const clickhouse = toClickHouse(new URL(await clickhouseUrl(t)))
-  const buffer = await openRedisBuffer(redisOptions.parse({ urls: [redis.url], shards }), { log: noLog })
+  const definition: BufferDefinition = buffers[type]
+  const buffer = await definition.open(definition.options.parse(options), { dataDir: folder, log: noLog })
   t.after(() => buffer[Symbol.asyncDispose]())
   const load = startLoad(t, buffer)
   const watch = watchPauses(t, buffer)
   const toConfig = (name: string, port: number) => ({
     dataDir: join(folder, name),
     roles: ['pump'],
-    buffer: { type: 'redis', urls: [redis.url], shards },
+    buffer: { type, ...options },
     pump: { admin: { port } },
     sinks: {
       file: { type: 'file', folder: join(folder, 'files'), block: { maxAgeMs: 200 } },
