@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts'
 import type { Command } from './command.ts'
 import { deadCommand } from './dead.ts'
 import { demoCommand } from './demo.ts'
+import { eraseCommand } from './erase.ts'
 import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
 import { sinksCommand } from './sinks.ts'
@@ -24,6 +25,7 @@ export const commands = {
   buffer: bufferCommand,
   tap: tapCommand,
   audit: auditCommand,
+  erase: eraseCommand,
   usage: usageCommand,
   replay: replayCommand,
 } satisfies Record<string, Command>

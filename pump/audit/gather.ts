@@ -1,10 +1,10 @@
-import type { Buffer, ShardReport } from '../../buffer/buffer.ts'
+import type { Buffer } from '../../buffer/buffer.ts'
 import { deadLettersOf } from '../../buffer/dead-letters.ts'
 import type { RequestRecord } from '../../record/fields.ts'
-import type { MinuteSum } from '../../record/minute-sum.ts'
+import { type MinuteSum, minuteOf } from '../../record/minute-sum.ts'
 import type { Holdings, MinuteRange } from '../../sinks/holdings.ts'
+import { loggedRecords, settledOrdinal } from '../logged.ts'
 import { isSame, type Sum } from './explain.ts'
-import { loggedRecords } from './log-ids.ts'
 
 /** A sink whose holdings answer. */
 export interface Witness {
@@ -55,7 +55,8 @@ export async function gather(
   for (const { name, holdings } of witnesses) held.set(name, await heldIds(holdings, minutes, signal))
   const letters = new Map<string, ReadonlyMap<string, { readonly isRetried: boolean }>>()
   for (const { name } of witnesses) letters.set(name, await letterIds(buffer, name))
-  const settled = settledOrdinals(await buffer.inspect())
+  const reports = await buffer.inspect()
+  const settled = new Map(witnesses.map(({ name }) => [name, settledOrdinal(reports, name)]))
   const logged = await loggedIds(buffer, witnesses, minutes, signal)
   const behind = await ledgers(buffer, witnesses, range)
   return {
@@ -63,7 +64,7 @@ export async function gather(
     delivered,
     logged,
     letters,
-    isSettled: (sink, { shard, ordinal }) => ordinal <= (settled.get(`${sink}/${shard}`) ?? 0),
+    isSettled: (sink, id) => id.ordinal <= (settled.get(sink)?.(id) ?? 0),
     isStill: (sink, minute) => isSame(delivered.get(sink)?.get(minute) ?? none, behind.get(sink)?.get(minute) ?? none),
   }
 }
@@ -87,6 +88,9 @@ async function heldIds(holdings: Holdings, minutes: ReadonlySet<number>, signal:
   return found
 }
 
+/** An hour: a record is appended after its request began, but clocks differ. */
+const skewMs = 3_600_000
+
 async function loggedIds(
   buffer: Buffer,
   witnesses: readonly Witness[],
@@ -94,9 +98,12 @@ async function loggedIds(
   signal: AbortSignal,
 ) {
   const found = new Map([...minutes].map((minute) => [minute, new Map<string, LoggedId>()]))
-  for await (const { minute, id, shard, ordinal, record } of loggedRecords(buffer, minutes, signal)) {
+  const sinceMs = Math.min(...minutes) * 60_000 - skewMs
+  for await (const { shard, ordinal, record } of loggedRecords(buffer, { sinceMs, signal })) {
+    const ids = found.get(minuteOf(record.ts))
+    if (!ids) continue
     const refusedBy = new Set(witnesses.filter(({ refuses }) => refuses(record)).map(({ name }) => name))
-    found.get(minute)?.set(id, { shard, ordinal, refusedBy })
+    ids.set(record.id, { shard, ordinal, refusedBy })
   }
   return found
 }
@@ -117,13 +124,4 @@ function idOf(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined // not readable: it names no record
   }
-}
-
-/** How many of each shard's records are settled for each sink, by `sink/shard`. */
-function settledOrdinals(reports: readonly ShardReport[]): ReadonlyMap<string, number> {
-  return new Map(
-    reports.flatMap(({ shard, cumulative, ledgers: each }) =>
-      each.map(({ sink, backlog }) => [`${sink}/${shard}`, cumulative - backlog] as const),
-    ),
-  )
 }

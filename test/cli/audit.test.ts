@@ -3,6 +3,7 @@ import { globSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { aRecord } from '../../record/sample.ts'
 import { freePort } from '../services/port.ts'
@@ -128,6 +129,28 @@ test('what is not settled is told, and what of it a sink already has is no diffe
     lines.filter(({ kind, records }) => kind === 'unjudged' && records === 7).map(({ sink }) => sink),
     holders,
   )
+})
+
+test('beside traffic, nothing that is on its way is taken for a difference', async (t) => {
+  const audited = await openAudited(t)
+  await audited.start()
+  await audited.deliver(someRecords(5))
+  let isOver = false
+  const traffic = (async () => {
+    while (!isOver) {
+      await audited.append([aRecord(), ...someRecords(2)])
+      await turn()
+    }
+  })()
+  try {
+    for (let i = 0; i < 2; i++) {
+      const { code, out } = await audited.ask('audit', '--from', '10m')
+      assert.equal(code, 0, out)
+    }
+  } finally {
+    isOver = true
+    await traffic
+  }
 })
 
 test('a backend that does not answer is told, and the others are judged', async (t) => {
