@@ -32,7 +32,10 @@ export interface ConfigParts {
 
 /** The configuration of gateway and pump, with every sink there is. */
 export function toConfig({ places, ports, redisUrl, upstreamUrl, rawDocuments, otlpBlockRecords }: ConfigParts) {
-  const api = (name: string, basePath: string) => ({ name, basePath, upstream: 'replayed' })
+  const api = (name: string, basePath: string) => ({
+    ...{ name, basePath, upstream: 'replayed' },
+    pathParameters: 'keep', // as the server of the log did
+  })
   return {
     dataDir: places.dataDir,
     gateway: {

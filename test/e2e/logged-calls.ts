@@ -38,7 +38,7 @@ function toCall(line: string): LoggedCall {
   const [client = '', request = '', answer = ''] = line.split('"', 3)
   const [method = '', target = ''] = request.split(' ')
   const [status, bytes] = answer.trim().split(' ')
-  const [path = ''] = target.split('?', 1)
+  const path = target.replace(/\?.*$/, '').replace(/;[^/]*/g, '') // records hold neither query nor parameters
   const [clientIp = ''] = client.split(' ', 1)
   return { method, status: Number(status), path, clientIp, target, bytes: bytes === '-' ? 0 : Number(bytes) }
 }
