@@ -67,14 +67,24 @@ interface Filling {
   readonly guessed: { path: Fault['path']; text: string }[]
 }
 
-/** Strings with `${…}` filled in; a string that is one variable alone becomes the number or truth value that it spells, as a guess. */
+/**
+ * Strings with `${…}` filled in; a string that is one variable alone becomes the number or truth value that it spells, as a
+ * guess. What has none is returned as it is, not as a copy: files of a million lines have few.
+ */
 function fill(value: unknown, path: (string | number)[], filling: Filling): unknown {
-  if (typeof value === 'string') return value.includes('${') ? fillText(value, path, filling) : value
-  if (Array.isArray(value)) return value.map((item, i) => fill(item, [...path, i], filling))
+  if (typeof value === 'string') return value.includes('${') ? fillText(value, [...path], filling) : value
   if (value === null || typeof value !== 'object') return value
-  const filled: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) filled[key] = fill(item, [...path, key], filling)
-  return filled
+  const changed: [string | number, unknown][] = []
+  const visit = (key: string | number, item: unknown): void => {
+    path.push(key)
+    const filled = fill(item, path, filling)
+    path.pop()
+    if (filled !== item) changed.push([key, filled])
+  }
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value)
+  for (const [key, item] of entries) visit(key, item)
+  if (changed.length === 0) return value
+  return Object.assign(Array.isArray(value) ? [...value] : { ...value }, Object.fromEntries(changed))
 }
 
 const variable = /\$\$\{|\$\{(?:file:(?<file>[^}]+)|(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^}]*))?)\}/g

@@ -7,6 +7,13 @@ interface Routed {
   readonly routes: readonly { readonly path: string; readonly methods: readonly string[] }[]
 }
 
+/** A route in its API, and the last one before it of the same shape. */
+interface Place {
+  readonly api: Routed
+  readonly route: Routed['routes'][number]
+  readonly before: Place | undefined
+}
+
 export interface Conflict {
   /** Where the second of the two stands in the options. */
   readonly path: (string | number)[]
@@ -16,35 +23,44 @@ export interface Conflict {
 
 /** Routes that would take the same requests as another. */
 export function* routeConflicts(apis: readonly Routed[]): Generator<Conflict> {
-  const taken = new Map<string, number>()
-  const places: { readonly api: Routed; readonly path: string }[] = []
+  const last = new Map<string, Place>()
   for (const [apiIndex, api] of apis.entries()) {
     for (const [routeIndex, route] of api.routes.entries()) {
       if (templateFault(route.path) !== undefined) continue // reported where the template is checked
       const shape = shapeOf(api.basePath, route.path)
-      const place = places.push({ api, path: joinPath(api.basePath, route.path) }) - 1
-      for (const key of keysOf(api, route, shape)) {
-        const other = places[taken.get(key) ?? place]
-        if (taken.has(key) && other) {
-          yield { path: ['apis', apiIndex, 'routes', routeIndex], message: describe(key, api, other) }
-          break
+      const place: Place = { api, route, before: last.get(shape) }
+      last.set(shape, place)
+      for (let other = place.before; other; other = other.before) {
+        const requests = sharedRequests(place, other)
+        if (requests === undefined) continue
+        yield {
+          path: ['apis', apiIndex, 'routes', routeIndex],
+          message: describe(`${requests} ${shape}`, place, other),
         }
-        taken.set(key, place)
+        break
       }
     }
   }
 }
 
-function* keysOf({ hosts }: Routed, { methods }: Routed['routes'][number], shape: string): Generator<string> {
-  for (const host of hosts.length > 0 ? hosts : ['every host']) {
-    for (const method of methods.length > 0 ? methods : ['every method']) yield `${host}, ${method} ${shape}`
-  }
+/** A host and a method that both take; undefined where there is none. */
+function sharedRequests(one: Place, other: Place): string | undefined {
+  const host = shared(one.api.hosts, other.api.hosts, 'every host')
+  const method = shared(one.route.methods, other.route.methods, 'every method')
+  return host === undefined || method === undefined ? undefined : `${host}, ${method}`
 }
 
-function describe(key: string, api: Routed, other: { readonly api: Routed; readonly path: string }): string {
+/** `every` stands for an empty list. */
+function shared(ones: readonly string[], others: readonly string[], every: string): string | undefined {
+  if (ones.length === 0 && others.length === 0) return every
+  return ones.find((one) => others.includes(one))
+}
+
+function describe(requests: string, { api }: Place, other: Place): string {
+  const path = joinPath(other.api.basePath, other.route.path)
   const both =
     other.api === api
       ? `API "${api.name}" has it twice`
-      : `API "${other.api.name}" (${other.path}) and API "${api.name}" both have it`
-  return `Two routes take the same requests (${key}): ${both}. Change one of them.`
+      : `API "${other.api.name}" (${path}) and API "${api.name}" both have it`
+  return `Two routes take the same requests (${requests}): ${both}. Change one of them.`
 }
