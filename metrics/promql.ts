@@ -64,12 +64,23 @@ export function selector<const L extends string>(
   labels: readonly L[],
   matches?: Matches<L>,
 ): Selector<Labelled<L>> {
-  const conditions = Object.entries<Match | undefined>(matches ?? {}).map(([label, match]) => {
-    const [operator, value] = typeof match === 'string' ? (['=', match] as const) : (match ?? (['=', ''] as const))
+  return { text: selectorText(name, matches), labels: [...labels, 'job', 'instance'], isSelector: true }
+}
+
+/** Series that a recording rule makes: with its labels alone, and none of a scrape. */
+export function recorded<L extends string>(
+  { name, labels }: { readonly name: string; readonly labels: readonly L[] },
+  matches?: Readonly<Partial<Record<L, Match>>>,
+): Selector<L> {
+  return { text: selectorText(name, matches), labels, isSelector: true }
+}
+
+function selectorText(name: string, matches: Readonly<Record<string, Match | undefined>> = {}): string {
+  const conditions = Object.entries(matches).map(([label, match = '']) => {
+    const [operator, value] = typeof match === 'string' ? (['=', match] as const) : match
     return `${label}${operator}${JSON.stringify(value)}`
   })
-  const text = conditions.length > 0 ? `${name}{${conditions.join(', ')}}` : name
-  return { text, labels: [...labels, 'job', 'instance'], isSelector: true }
+  return conditions.length > 0 ? `${name}{${conditions.join(', ')}}` : name
 }
 
 const overTime =
@@ -86,6 +97,7 @@ export const delta = overTime('delta')
 export const maxOverTime = overTime('max_over_time')
 export const minOverTime = overTime('min_over_time')
 export const avgOverTime = overTime('avg_over_time')
+export const sumOverTime = overTime('sum_over_time')
 
 const aggregation =
   (name: string) =>
