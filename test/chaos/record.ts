@@ -17,7 +17,8 @@ export interface RecordPlace {
   readonly n: number
 }
 
-const endpoints = 24 // as many as a small gateway has
+const endpoints = 8
+const consumers = 5 // with the endpoints few enough for the MongoDB-compatible server, which reads every usage document for each one it changes
 const statuses = [200, 200, 200, 200, 200, 200, 200, 200, 201, 304, 404, 429, 500]
 
 /** The n-th record that a producer makes in a life. Everything that a sink sums up follows from its place alone. */
@@ -28,7 +29,7 @@ export function nthRecord(life: Life, n: number, overrides: Partial<RequestRecor
     path,
     route: routeOf(n),
     status: statusOf(n),
-    consumer: `consumer-${spread(n, 3) % 50}`,
+    consumer: `consumer-${spread(n, 3) % consumers}`,
     totalUs: 800 + (spread(n, 5) % 60_000),
     ...overrides,
   })
