@@ -6,8 +6,10 @@
 import type * as z from 'zod'
 import type { RequestRecord } from '../record/fields.ts'
 import type { ExpositionFormat } from '../runtime/exposition.ts'
+import type { Finding } from '../runtime/finding.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Holdings } from './holdings.ts'
+import type { Resender } from './resender.ts'
 
 export interface Block {
   /** The same token arrives again after a crash, with the same records in the same order: a sink uses it to store a block once. */
@@ -94,6 +96,12 @@ export interface SinkDefinition<Options extends z.ZodObject = z.ZodObject, S ext
   holdings?(options: z.output<Options>, context: SinkContext): Promise<Holdings>
   /** In the place of `holdings`: why there are none, and where to look and erase instead. A sentence. */
   readonly outOfReach?: string
+  /** Takes records once more, long after their blocks were settled. Absent where that would count them once more. */
+  resender?(options: z.output<Options>, context: SinkContext): Promise<Resender>
+  /** In the place of `resender`: why nothing can be sent again, and what to do instead. Sentences. */
+  readonly notResendable?: string
+  /** Examines what the sink writes to, and changes nothing there. A server that is away is a finding; throws only the signal's reason. */
+  diagnose?(options: z.output<Options>, context: SinkContext, signal: AbortSignal): Promise<readonly Finding[]>
 }
 
 /** Declares a sink. */

@@ -168,7 +168,10 @@ export class Cluster implements AsyncDisposable {
 }
 
 /** What the brokers know, also where some of the topics are not there. */
-async function askMetadata(connection: Connection, topics: readonly string[]): Promise<metadataV12.MetadataResponse> {
+export async function askMetadata(
+  connection: Connection,
+  topics: readonly string[],
+): Promise<metadataV12.MetadataResponse> {
   try {
     return await metadataV12.api.async(connection, [...topics])
   } catch (error) {

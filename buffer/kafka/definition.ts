@@ -8,4 +8,8 @@ export default defineBuffer({
     const { openKafkaBuffer } = await import('./kafka.ts') // with the client library, which only this buffer needs
     return await openKafkaBuffer(options)
   },
+  async diagnose(options) {
+    const { diagnoseKafka } = await import('./diagnose.ts') // as above
+    return await diagnoseKafka(options)
+  },
 })

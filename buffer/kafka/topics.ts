@@ -23,6 +23,12 @@ export interface TopicNames {
   readonly dead: string
 }
 
+/** Why topics may not be used as they are. */
+export interface TopicFault {
+  readonly found: string
+  readonly advice: string
+}
+
 type Settings = Readonly<Record<string, string>>
 
 /** The largest frame, and as much again: a dead letter is smaller, a sink's state may not be larger. */
@@ -54,15 +60,13 @@ export interface Topics {
   readonly incarnation: string
 }
 
+export function topicNames({ prefix }: Pick<KafkaBufferOptions, 'prefix'>): TopicNames {
+  return { log: `${prefix}.log`, producers: `${prefix}.producers`, state: `${prefix}.state`, dead: `${prefix}.dead` }
+}
+
 /** Makes the topics that are not there, and checks those that are. Throws ConfigError, which says what to do, where they may not be used as they are. */
 export async function openTopics(cluster: Cluster, options: KafkaBufferOptions): Promise<Topics> {
-  const { prefix } = options
-  const names = {
-    log: `${prefix}.log`,
-    producers: `${prefix}.producers`,
-    state: `${prefix}.state`,
-    dead: `${prefix}.dead`,
-  }
+  const names = topicNames(options)
   const all = Object.values(names)
   const missing = await findMissing(cluster, all)
   if (missing.length > 0) await create(cluster, options, all, missing)
@@ -91,26 +95,38 @@ async function create(
   all: readonly string[],
   missing: readonly string[],
 ): Promise<void> {
-  const { brokers, partitions, replicationFactor = -1 } = options
-  if (missing.length < all.length)
-    throw new ConfigError(
-      `Of the topics ${all.join(', ')} in Kafka ${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} gone, and the rest is of no use without. Delete the rest for a new log, or set another prefix.`,
-    )
-  if (!options.createTopics) {
-    const commands = missing.map((name) => {
-      const settings = Object.entries(settingsOf(name)).map(([key, value]) => ` --config ${key}=${value}`)
-      return `kafka-topics.sh --bootstrap-server ${brokers[0]} --create --topic ${name} --partitions ${partitions}${settings.join('')}`
-    })
-    throw new ConfigError(
-      `The topics of the log are not there. Make them, or set createTopics:\n${commands.join('\n')}`,
-    )
-  }
+  const { partitions, replicationFactor = -1 } = options
+  const fault = faultOfMissing(options, all, missing)
+  if (fault) throw new ConfigError(`${fault.found} ${fault.advice}`)
   const topics = missing.map((name) => ({
     ...{ name, numPartitions: partitions, replicationFactor, assignments: [] },
     configs: Object.entries(settingsOf(name)).map(([key, value]) => ({ name: key, value })),
   }))
   await asked(cluster, 'make its topics', (connection) => createTopicsV7.api.async(connection, topics, 10_000, false))
   await described(cluster, missing)
+}
+
+/** Why a log whose topics are not all there cannot be opened; undefined where it can, by making them. */
+export function faultOfMissing(
+  { brokers, partitions, createTopics }: KafkaBufferOptions,
+  all: readonly string[],
+  missing: readonly string[],
+): TopicFault | undefined {
+  if (missing.length === 0) return undefined
+  if (missing.length < all.length)
+    return {
+      found: `Of the topics ${all.join(', ')} in Kafka ${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} gone, and the rest is of no use without.`,
+      advice: 'Delete the rest for a new log, or set another prefix.',
+    }
+  if (createTopics) return undefined
+  const commands = missing.map((name) => {
+    const settings = Object.entries(settingsOf(name)).map(([key, value]) => ` --config ${key}=${value}`)
+    return `kafka-topics.sh --bootstrap-server ${brokers[0]} --create --topic ${name} --partitions ${partitions}${settings.join('')}`
+  })
+  return {
+    found: 'The topics of the log are not there.',
+    advice: `Make them, or set createTopics:\n${commands.join('\n')}`,
+  }
 }
 
 /** The topics once the broker that is asked knows all of them. */
@@ -141,7 +157,17 @@ async function grow(cluster: Cluster, options: KafkaBufferOptions, names: readon
   return wanted
 }
 
-async function check(cluster: Cluster, { brokers }: KafkaBufferOptions, names: TopicNames): Promise<void> {
+async function check(cluster: Cluster, options: KafkaBufferOptions, names: TopicNames): Promise<void> {
+  const faults = await findFaults(cluster, options, names)
+  if (faults.length > 0) throw new ConfigError(faults.map(({ found, advice }) => `${found} ${advice}`).join('\n'))
+}
+
+/** What of the settings of topics that are there must not be so. Throws ConfigError where this user may not see them. */
+export async function findFaults(
+  cluster: Cluster,
+  { brokers }: KafkaBufferOptions,
+  names: TopicNames,
+): Promise<readonly TopicFault[]> {
   const resources = Object.values(names).map((name) => ({
     ...{ resourceType: ConfigResourceTypes.TOPIC, resourceName: name },
     configurationKeys: [...required, 'max.message.bytes', 'unclean.leader.election.enable'],
@@ -150,17 +176,17 @@ async function check(cluster: Cluster, { brokers }: KafkaBufferOptions, names: T
     (await asked(cluster, 'read the topics’ settings', (connection) =>
       describeConfigsV4.api.async(connection, resources, false, false),
     )) ?? {}
-  const faults = results.flatMap(({ resourceName, configs }) => {
+  return results.flatMap(({ resourceName, configs }) => {
     const present = new Map(configs.map(({ name, value }) => [name, value ?? '']))
     const wrong = wrongSettings(settingsOf(resourceName), present)
     if (wrong.length === 0) return []
     const is = wrong.map(([name]) => `${name}=${present.get(name)}`).join(', ')
     const change = wrong.map(([name, value]) => `${name}=${value}`).join(',')
-    return [
-      `The topic ${resourceName} in Kafka has ${is}. Change it:\nkafka-configs.sh --bootstrap-server ${brokers[0]} --alter --entity-type topics --entity-name ${resourceName} --add-config ${change}`,
-    ]
+    return {
+      found: `The topic ${resourceName} in Kafka has ${is}.`,
+      advice: `Change it:\nkafka-configs.sh --bootstrap-server ${brokers[0]} --alter --entity-type topics --entity-name ${resourceName} --add-config ${change}`,
+    }
   })
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'))
 }
 
 /** What a topic must have and does not. */

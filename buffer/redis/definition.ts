@@ -1,4 +1,5 @@
 import { defineBuffer } from '../define.ts'
+import { diagnoseRedis } from './diagnose.ts'
 import { redisOptions } from './options.ts'
 import { openRedisBuffer } from './redis.ts'
 
@@ -6,4 +7,5 @@ export default defineBuffer({
   summary: 'Keeps records in Redis or Valkey, for any number of gateways and pumps',
   options: redisOptions,
   open: openRedisBuffer,
+  diagnose: (options) => diagnoseRedis(options),
 })

@@ -38,6 +38,11 @@ export function isRefusal(error: unknown): error is Error {
   return code !== undefined && refusing.has(code)
 }
 
+/** What an ACL user must be given. */
+export function neededRights(prefix: string): string {
+  return `It needs the keys ~{${prefix}:* and the commands +@read +@write +@scripting +@connection +info +time +wait.`
+}
+
 /** Whether a primary has become a replica: another connection may lead to the new primary. */
 export function isReplica(error: Error): boolean {
   return replyCode(error) === 'READONLY'

@@ -17,7 +17,8 @@ import {
 } from '../buffer.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { changeDeadLetters, listDeadLetters } from './dead-letters.ts'
-import { isRefusal } from './failure.ts'
+import { isRefusal, neededRights } from './failure.ts'
+import { moreShards, newerFormat, version } from './format.ts'
 import { FrameRange } from './frames.ts'
 import { inspect } from './inspect.ts'
 import { shardKeys } from './keys.ts'
@@ -25,18 +26,12 @@ import { findMinutes, oldestHour } from './minutes.ts'
 import type { RedisBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
 import { evaluate, toEntries, toList, toNumber, toText } from './script.ts'
-import { checkServers, type ServerFacts } from './server.ts'
+import { appendLimit, checkServers, type ServerFacts } from './server.ts'
 import { Shard } from './shard.ts'
 import { RedisWriter } from './writer.ts'
 
-/** 0.9: what the log's own frame numbers, seals and states take beside the records, and what settles need when appends are refused. */
-const shareOfMemory = 0.9
-/** 2 GiB, as of the sqlite buffer, where Redis sets no limit of its own. */
-const unlimitedBytes = 2 * 1024 ** 3
 /** 10,000: 20 full frames, whose memory Redis frees in about a millisecond. */
 const sliceRecords = 10_000
-/** Kept in every shard: 1 was without deaths, retries and the minute ledger, and can be read as it is. */
-const version = 2
 /** 90 days: a producer that comes back later than that is met as a new one. */
 const forgetProducersAfterMs = 90 * 24 * 3600 * 1000
 
@@ -45,8 +40,7 @@ export async function openRedisBuffer(options: RedisBufferOptions, { log }: { re
   await using opening = new AsyncDisposableStack()
   const connection = opening.use(await openConnection(options))
   const { facts, shards } = await openShards(connection, options, log)
-  const maxBytes =
-    options.maxBytes ?? Math.floor((facts.maxMemoryBytes ?? unlimitedBytes / shareOfMemory) * shareOfMemory)
+  const maxBytes = appendLimit(options, facts.maxMemoryBytes)
   const buffer = new RedisBuffer(connection, shards, Math.floor(maxBytes / shards.length))
   opening.move()
   return buffer
@@ -62,10 +56,7 @@ async function openShards(connection: Connection, options: RedisBufferOptions, l
   } catch (error) {
     const cause = error instanceof BufferUnavailableError ? error.cause : undefined
     if (!isRefusal(cause)) throw error
-    throw new ConfigError(
-      `Redis refuses the user: ${cause.message}. It needs the keys ~{${options.prefix}:* and the commands +@read +@write +@scripting +@connection +info +time +wait.`,
-      { cause },
-    )
+    throw new ConfigError(`Redis refuses the user: ${cause.message}. ${neededRights(options.prefix)}`, { cause })
   }
 }
 
@@ -80,13 +71,9 @@ async function openShard(
   )
   const [status, incarnation, shards, gone] = reply
   if (toText(status) === 'newer')
-    throw new ConfigError(
-      `The log ${options.prefix} in Redis has format ${toText(incarnation)}; this Penstock knows ${version}. Run the version that wrote it, or give this one another prefix.`,
-    )
+    throw new ConfigError(Object.values(newerFormat(options.prefix, toNumber(incarnation))).join(' '))
   if (toNumber(shards) > options.shards)
-    throw new ConfigError(
-      `The log ${options.prefix} in Redis has ${toText(shards)} shards: set shards to that, since those beyond ${options.shards} would not be read.`,
-    )
+    throw new ConfigError(Object.values(moreShards(options.prefix, toNumber(shards), options.shards)).join(' '))
   if (toNumber(gone) > 0)
     log('error', 'Part of the log in Redis was gone; what was left of it was discarded and a new log begun.', {
       shard: name,

@@ -6,6 +6,8 @@ import { ConfigError } from '../../runtime/check.ts'
 import { BufferFullError, BufferUnavailableError } from '../buffer.ts'
 import { migrations } from './schema.ts'
 
+/** Name of the file in its folder. */
+export const databaseFile = 'buffer.db'
 /** 5 s: another process' transaction takes milliseconds; whoever holds the lock for longer hangs. */
 const busyMs = 5000
 
@@ -22,7 +24,7 @@ export interface Database extends Disposable {
 
 /** Opens the database, made with its folder where it is not there. Throws ConfigError where it may not be used as it is. */
 export function openDatabase(dir: string): Database {
-  const file = join(dir, 'buffer.db')
+  const file = join(dir, databaseFile)
   let db: DatabaseSync | undefined
   try {
     mkdirSync(dir, { recursive: true })
@@ -45,14 +47,23 @@ export function openDatabase(dir: string): Database {
 }
 
 function migrate(database: Database, db: DatabaseSync): void {
-  const found = Number(db.prepare('PRAGMA user_version').get()?.user_version)
-  if (found > migrations.length)
-    throw new ConfigError(
-      `The buffer ${database.file} has format ${found}; this Penstock knows ${migrations.length}. Run the version that wrote it, or let that one deliver what it holds and give this one another folder.`,
-    )
+  const found = formatOf(db)
+  if (found > migrations.length) throw new ConfigError(Object.values(unknownFormat(found, database.file)).join(' '))
   for (const migration of migrations.slice(found)) db.exec(migration)
   db.exec(`PRAGMA user_version = ${migrations.length}`)
   if (found === 0) database.sql.run`INSERT INTO log VALUES (1, ${randomUUID()}, 0, 0, 0, ${randomUUID()}, 0)`
+}
+
+/** How many migrations a database has behind it; 0 for an empty one. */
+export function formatOf(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA user_version').get()?.user_version)
+}
+
+export function unknownFormat(format: number, file: string) {
+  return {
+    found: `The buffer ${file} has format ${format}; this Penstock knows ${migrations.length}.`,
+    advice: 'Run the version that wrote it, or let that one deliver what it holds and give this one another folder.',
+  }
 }
 
 function wrap(file: string, db: DatabaseSync): Database {
@@ -91,12 +102,13 @@ function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR' && 'errcode' in error
 }
 
-function isCorruption({ errcode }: SqliteError): boolean {
-  const primary = errcode & 0xff
+export function isCorruption(error: unknown): boolean {
+  if (!isSqliteError(error)) return false
+  const primary = error.errcode & 0xff
   return primary === code.corrupt || primary === code.notADatabase
 }
 
-const whatToDoWhenCorrupt =
+export const whatToDoWhenCorrupt =
   'Stop Penstock and move the file away together with its -wal and -shm: a new one is begun. What was not delivered yet can be taken out of the old one with `sqlite3 buffer.db .recover`.'
 
 function toBufferError(error: unknown, file: string): unknown {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { defineBuffer } from '../define.ts'
+import { diagnoseSqlite } from './diagnose.ts'
 import { openSqliteBuffer } from './sqlite.ts'
 
 export default defineBuffer({
@@ -14,4 +15,5 @@ export default defineBuffer({
       ),
   }),
   open: ({ maxBytes }, { dataDir }) => openSqliteBuffer({ dir: dataDir, maxBytes }),
+  diagnose: ({ maxBytes }, { dataDir }) => diagnoseSqlite({ dir: dataDir, maxBytes, limit: 'buffer.maxBytes' }),
 })

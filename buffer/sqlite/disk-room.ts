@@ -8,7 +8,9 @@ export interface DiskRoomOptions {
   readonly now?: () => number
 }
 
-/** 1 s: how old the answer of the file system may be; 64 MiB of reserve last for longer than that. */
+/** 64 MiB: what append leaves free, so that settle and trim always succeed; the database's own log grows to a few MiB between checkpoints. */
+export const defaultReserveBytes = 64 * 1024 * 1024
+/** 1 s: how old the answer of the file system may be; the reserve lasts for longer than that. */
 const askEveryMs = 1000
 
 /** What the disk under a file has left, asked for at most once a second. */

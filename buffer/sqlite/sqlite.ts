@@ -13,7 +13,7 @@ import type {
 import { appendFrames, nextSeq, skipFrames } from './append.ts'
 import { type Database, openDatabase } from './database.ts'
 import { dropDeadLetters, listDeadLetters, retryDeadLetters } from './dead-letters.ts'
-import { DiskRoom } from './disk-room.ts'
+import { DiskRoom, defaultReserveBytes } from './disk-room.ts'
 import { findFrames, onlyShard, readFrames } from './frames.ts'
 import { inspect } from './inspect.ts'
 import { findMinutes } from './minutes.ts'
@@ -27,7 +27,7 @@ export interface SqliteBufferOptions {
   readonly maxBytes: number
   /** How long frames that every sink has passed stay, so that they can be forwarded again; 0 by default. What fills more than half of the log goes earlier. */
   readonly keepMs?: number
-  /** What append leaves free on the disk, so that settle and trim always succeed. 64 MiB by default: the database's own log grows to a few MiB between checkpoints. */
+  /** What append leaves free on the disk, so that settle and trim always succeed. */
   readonly reserveBytes?: number
   /** Free space of the disk under a file. */
   readonly freeBytes?: (file: string) => number
@@ -71,7 +71,7 @@ class OpenSqliteBuffer implements SqliteBuffer {
   }
 
   async writer(): Promise<Writer> {
-    const { maxBytes, reserveBytes = 64 * 1024 * 1024 } = this.#options
+    const { maxBytes, reserveBytes = defaultReserveBytes } = this.#options
     const limits = { maxBytes, reserveBytes, disk: this.#disk }
     return {
       next: async (producer, boot) => this.#db.snapshot(() => nextSeq(this.#db, producer, boot)),
