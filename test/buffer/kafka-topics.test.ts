@@ -6,6 +6,7 @@ import { ConfigError } from '../../runtime/check.ts'
 import { openKafka } from '../services/kafka.ts'
 import { freePort } from '../services/port.ts'
 import { kafkaPlace } from '../services/shared.ts'
+import { until } from '../services/until.ts'
 import { openAdmin, openLog } from './kafka-log.ts'
 import { aProducer, append, at, nothingElse, report, sealTo, take } from './scratch-log.ts'
 
@@ -72,7 +73,9 @@ test('a log of which topics are gone is refused rather than begun anew beside th
   const { brokers, prefix } = await kafkaPlace()
   const log = await openLog(t, { brokers, prefix })
   await log[Symbol.asyncDispose]()
-  await openAdmin(t, brokers).deleteTopics({ topics: [`${prefix}.state`] })
+  const admin = openAdmin(t, brokers)
+  await admin.deleteTopics({ topics: [`${prefix}.state`] })
+  await until(async () => !(await admin.listTopics()).includes(`${prefix}.state`), { what: 'the brokers to know' })
   await assert.rejects(openLog(t, { brokers, prefix }), (error) => {
     return error instanceof ConfigError && error.message.includes(`${prefix}.state is gone`)
   })
