@@ -41,6 +41,11 @@ export class ShardFiles implements AsyncDisposable {
   #settled: Place | undefined
   #written: { readonly token: string; readonly place: Place } | undefined
   #writing: Promise<unknown> = Promise.resolve()
+  /**
+   * Whether there may be bytes behind what is settled: of an owner before us, or of an attempt of ours that failed. Otherwise nothing is ever
+   * cut: an owner that was stopped and goes on, not knowing that it has lost the shard, would cut off what the next one wrote.
+   */
+  #mayHaveLeftovers = true
   #opened: { readonly name: string; readonly handle: FileHandle; readonly inode: number } | undefined
 
   constructor(shard: string, settled: Place | undefined, options: ShardFilesOptions) {
@@ -86,8 +91,10 @@ export class ShardFiles implements AsyncDisposable {
       if (this.#options.fsync) await handle.datasync()
       const written = { ...place, bytes }
       this.#written = { token: block.token, place: written }
+      this.#mayHaveLeftovers = false
       return written
     } catch (error) {
+      this.#mayHaveLeftovers = true
       this.#written = undefined
       // Readers see whole blocks, and a full disk has its room back. Not after an abort: then the file may be another owner's.
       if (!signal.aborted) await handle.truncate(place.bytes).catch(() => {})
@@ -115,7 +122,7 @@ export class ShardFiles implements AsyncDisposable {
     const ageMs = block.appendedAtMs - settled.beganMs
     const mayGrow = settled.kind === kind && settled.bytes < rotate.bytes && ageMs < rotate.hours * 3_600_000
     // Under other options the same block may have been appended here and not settled.
-    if (!mayGrow && found.size > settled.bytes) await truncate(path, settled.bytes)
+    if (!mayGrow && this.#mayHaveLeftovers && found.size > settled.bytes) await truncate(path, settled.bytes)
     return mayGrow
   }
 
@@ -142,7 +149,7 @@ export class ShardFiles implements AsyncDisposable {
       if (!found) await this.#announce(name)
     }
     const { handle } = this.#opened
-    if (found && found.size > bytes) await handle.truncate(bytes)
+    if (found && found.size > bytes && this.#mayHaveLeftovers) await handle.truncate(bytes)
     return handle
   }
 

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile, rename, stat, symlink, truncate, unlink, writ
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { aRecord } from '../../record/sample.ts'
+import { noLog } from '../../runtime/log.ts'
 import file from '../../sinks/file/file.ts'
 import { fileName } from '../../sinks/file/name.ts'
 import { type Block, HaltError, RejectedError, RetryableError } from '../../sinks/sink.ts'
@@ -48,6 +49,28 @@ test('what an attempt left half written is cut off by the next process', async (
   await delivery.deliver(again(torn))
   await delivery.holds([...first.records, ...torn.records])
   assert.equal((await recordsIn(folder)).length, 5)
+})
+
+test('an owner that goes on without knowing that it lost the shard cuts off nothing of the next one’s', async (t) => {
+  const { folder, delivery } = await openFiles(t)
+  const first = aBlock(someRecords(2))
+  const written = await delivery.write(first)
+  delivery.sink.settled?.(first)
+  const second = nextBlock(first, someRecords(2))
+  const third = nextBlock(second, someRecords(3))
+  const stopped = delivery.sink
+  await using next = await file.open(file.options.parse({ folder }), { name: 'next', log: noLog, dataDir: folder })
+  next.acquired?.('0', written?.state ?? new Map())
+  for (const block of [again(second), third]) {
+    await next.write(block, AbortSignal.timeout(10_000))
+    next.settled?.(block)
+  }
+  await stopped.write(second, AbortSignal.timeout(10_000))
+  const held = (await recordsIn(folder)).map(({ id }) => id)
+  assert.deepEqual(
+    held,
+    [first, second, third].flatMap(({ records }) => records.map(({ id }) => id)),
+  )
 })
 
 test('a block that begins a file and is sent again by the next process begins it again', async (t) => {
