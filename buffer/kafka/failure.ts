@@ -26,6 +26,7 @@ const byProtocol: Readonly<Record<string, Failure>> = {
   INVALID_TXN_STATE: 'overtaken',
   UNKNOWN_PRODUCER_ID: 'overtaken',
   OUT_OF_ORDER_SEQUENCE_NUMBER: 'overtaken',
+  DUPLICATE_SEQUENCE_NUMBER: 'overtaken',
   TRANSACTIONAL_ID_NOT_FOUND: 'overtaken',
   TRANSACTION_ABORTABLE: 'overtaken',
   OFFSET_OUT_OF_RANGE: 'range',
@@ -45,6 +46,7 @@ const byProtocol: Readonly<Record<string, Failure>> = {
   COORDINATOR_NOT_AVAILABLE: 'passing',
   COORDINATOR_LOAD_IN_PROGRESS: 'passing',
   NOT_COORDINATOR: 'passing',
+  TRANSACTION_COORDINATOR_FENCED: 'passing',
 }
 
 /** Classifies what the client throws; the most telling of several causes counts. */
