@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 /** A metric as the catalogue declares it: once, for code, dashboards and alerts alike. */
 export interface MetricDefinition<Label extends string = string> {
   /** Base unit and kind in the name: `_seconds`, `_bytes`, `_total`. */
-  readonly name: `penstock_${string}`
+  readonly name: `penstock_${string}` | `process_${string}`
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   /** The cardinality budget: adding a label is a reviewed change of this line. */

@@ -69,6 +69,12 @@ export const recordMetrics = {
     help: 'Requests, by who made them; consumers without a series of their own are counted under __other__',
     labels: ['shard', 'api', 'team', 'consumer', 'status_class'],
   }),
+  consumerRefused: metric({
+    name: 'penstock_consumer_refused_requests_total',
+    type: 'counter',
+    help: 'Of these, the ones that the gateway refused: unauthenticated, forbidden, rate_limited or quota_exceeded',
+    labels: ['shard', 'api', 'team', 'consumer', 'outcome'],
+  }),
   series: metric({
     name: 'penstock_series',
     type: 'gauge',

@@ -4,6 +4,7 @@ import { toExampleFile } from '../config/example.ts'
 import { toReferencePage, toSchemaFile } from '../config/reference.ts'
 import { gatewayMetrics, recorderMetrics } from '../metrics/gateway.ts'
 import type { MetricDefinition } from '../metrics/metric.ts'
+import { processMetrics } from '../metrics/process.ts'
 import { pumpMetrics } from '../metrics/pump.ts'
 import { recordMetrics } from '../metrics/records.ts'
 import { storeMetrics } from '../metrics/store.ts'
@@ -52,6 +53,7 @@ function metricsPage(): string {
     ['Records on their way into the log', recorderMetrics],
     ['The pump', pumpMetrics],
     ['The store', storeMetrics],
+    ['Every process', processMetrics],
   ]
   const lines = ['# Metrics', '', 'Every metric, declared in `metrics/`.']
   for (const [title, metrics] of families) {

@@ -9,10 +9,12 @@ import { expose } from '../../runtime/exposition.ts'
 import type { Log } from '../../runtime/log.ts'
 import { keysFile } from '../files.ts'
 import { toRecorderOptions } from './buffer.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
 
 /** Runs the gateway with its keys, its way into the log and its admin endpoints; `opened` stops them, the gateway first. */
 export async function openGatewayRole(config: Config, log: Log, opened: AsyncDisposableStack) {
   const registry = new Registry()
+  registerProcessMetrics('gateway', registry)
   const recorder = opened.use(await openRecorder({ ...toRecorderOptions(config), log }))
   registerRecorderMetrics(recorder, registry)
   const keyring = opened.use(await openSqliteKeyring({ file: keysFile(config.dataDir), log }))

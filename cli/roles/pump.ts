@@ -15,6 +15,7 @@ import { sinks } from '../../sinks/index.ts'
 import type { BlockLimits, Sink, SinkDefinition } from '../../sinks/sink.ts'
 import { openTrial } from '../trial/trial.ts'
 import { openBuffer } from './buffer.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
 
 /** A sink that is open, by its name in the config. */
 export interface OpenedSink {
@@ -95,6 +96,7 @@ export async function openPumpRole(
 ) {
   tuneCollector()
   const registry = new Registry()
+  registerProcessMetrics('pump', registry)
   const pump = opened.use(
     await openPump({
       ...config.pump,

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr'
 import { recordMetrics } from '../../metrics/records.ts'
 import type { RequestRecord } from '../../record/fields.ts'
+import type { Outcome } from '../../record/outcome.ts'
 import { type ExpositionFormat, familyHead } from '../../runtime/exposition.ts'
 import { entry, type Group } from './group.ts'
 import { HeavyHitters } from './heavy-hitters.ts'
@@ -22,6 +23,18 @@ const firstComers = 0.5
 /** New label sets are shown by themselves up to this share of the budget; the rest is kept for new status classes of those that are shown. */
 const shares = { consumer: 0.6, team: 0.8, api: 0.95 }
 const heavyKey = 'h'
+/** What a consumer is refused for. New ones come last, so that the others keep their places. */
+const refusals = [
+  'unauthenticated',
+  'forbidden',
+  'rate_limited',
+  'quota_exceeded',
+] as const satisfies readonly Outcome[]
+const placeOfRefusal: ReadonlyMap<string, number> = new Map(
+  refusals.map((name, place) => [name, statusClasses.length + place]),
+)
+/** The numbers of a row: requests by status class, then refused ones by outcome. */
+const plain = statusClasses.length + refusals.length
 const packr = new Packr({ useRecords: false, moreTypes: false })
 
 /** The rows of a consumer on an api: the first one, and by team those of other teams. */
@@ -55,22 +68,23 @@ export class Consumers implements Group {
       prefix: 'c',
       labelNames: ['api', 'team', 'consumer'],
       bundledBy: 2,
-      layout: { plain: statusClasses.length, histograms: [] },
+      layout: { plain, histograms: [] },
       seriesOf: (values) => values.reduce((series, value) => (value ? series + 1 : series), 0),
       maxSeries,
-      reservedSeries: statusClasses.length,
+      reservedSeries: plain,
       idleMs,
       exemplars: false,
     })
   }
 
   add(record: RequestRecord): void {
-    const { api, team, consumer, weight } = record
+    const { api, team, consumer, weight, status, outcome } = record
     const known = this.#known.get(consumer)?.get(api)
     // A consumer belongs to one team, so that comparing is enough for nearly all.
     const row = (known?.row.labels[1] === team ? known.row : known?.byTeam?.get(team)) ?? this.#find(record)
-    const at = classOf(record.status)
-    if (!this.#count(row, at, weight, 1)) this.#count(this.#last(), at, weight, Number.POSITIVE_INFINITY)
+    this.#countOrCollapse(row, classOf(status), weight)
+    const refusedAt = outcome === 'ok' ? undefined : placeOfRefusal.get(outcome)
+    if (refusedAt !== undefined) this.#countOrCollapse(row, refusedAt, weight)
   }
 
   forget(): void {
@@ -141,6 +155,10 @@ export class Consumers implements Group {
     return row
   }
 
+  #countOrCollapse(row: Row, at: number, weight: number): void {
+    if (!this.#count(row, at, weight, 1)) this.#count(this.#last(), at, weight, Number.POSITIVE_INFINITY)
+  }
+
   /** False where the row would be shown as one more series and that does not fit. */
   #count(row: Row, at: number, weight: number, share: number): boolean {
     const values = row.draft ?? this.table.begin(row)
@@ -153,23 +171,31 @@ export class Consumers implements Group {
   }
 }
 
-/** Writes the metric of all shards' rows. */
+/** Writes the metrics of all shards' rows. */
 export function* consumerLines(rows: readonly Shown[], format: ExpositionFormat): Generator<string> {
-  const { name, type, help } = recordMetrics.consumerRequests
-  yield familyHead(name, type, help, format)
-  for (const { text, values } of rows) {
-    let lines = ''
-    for (const [at, status] of statusClasses.entries()) {
-      const value = values[at] ?? 0
-      if (value > 0) lines += line(name, `${text},status_class="${status}"`, value)
+  const { consumerRequests, consumerRefused } = recordMetrics
+  for (const [{ name, type, help }, label, values, from] of [
+    [consumerRequests, 'status_class', statusClasses, 0],
+    [consumerRefused, 'outcome', refusals, statusClasses.length],
+  ] as const) {
+    yield familyHead(name, type, help, format)
+    for (const row of rows) {
+      let lines = ''
+      for (const [at, value] of values.entries()) {
+        const count = row.values[from + at] ?? 0
+        if (count > 0) lines += line(name, `${row.text},${label}="${value}"`, count)
+      }
+      yield lines
     }
-    yield lines
   }
 }
 
 /** Requests of consumers that have no series of their own. */
 export function unnamedRequests(rows: readonly Shown[]): number {
   let requests = 0
-  for (const { labels, values } of rows) if (labels[2] === other) for (const value of values) requests += value
+  for (const { labels, values } of rows) {
+    if (labels[2] !== other) continue
+    for (const at of statusClasses.keys()) requests += values[at] ?? 0
+  }
   return requests
 }

@@ -218,6 +218,25 @@ test('labels that hold any character are never taken for others', async (t) => {
   assert.equal(found.length, 4)
 })
 
+test('what a consumer was refused is counted by the reason, and nothing else is', async (t) => {
+  const sink = await openPrometheusSink(t)
+  await sink.deliver([
+    aRecord(),
+    aRecord({ status: 429, outcome: 'rate_limited', weight: 3 }),
+    aRecord({ status: 401, outcome: 'unauthenticated' }),
+    aRecord({ status: 429, outcome: 'client_error' }),
+    aRecord({ status: 503, outcome: 'upstream_error' }),
+  ])
+  const refused = () =>
+    samples(sink.page())
+      .filter(({ name }) => name === 'penstock_consumer_refused_requests_total')
+      .map(({ labels, value }) => `${labels.consumer} ${labels.outcome} ${value}`)
+  assert.deepEqual(refused(), ['acme unauthenticated 1', 'acme rate_limited 3'])
+  await sink.restart()
+  assert.deepEqual(refused(), ['acme unauthenticated 1', 'acme rate_limited 3'])
+  assert.equal(sink.total('penstock_consumer_requests_total'), 7)
+})
+
 test('an outcome that this version does not know yet is counted', async (t) => {
   const sink = await openPrometheusSink(t)
   await sink.deliver([{ ...aRecord(), outcome: 'of_tomorrow' as 'ok' }]) // as a newer gateway would write it
