@@ -1,5 +1,6 @@
 import { decodeFrame, FrameError, readHead, Undecodable } from '../record/frame.ts'
-import { type Buffer, comparePositions, endOf, type Frame, type Position, type ShardReport } from './buffer.ts'
+import { type Buffer, comparePositions, endOf, type Frame, type Position } from './buffer.ts'
+import type { ShardReport } from './ledger.ts'
 
 /** What one shard holds, as a walk over all of its frames found it. */
 export interface Verified {

@@ -1,4 +1,5 @@
-import type { Buffer, ShardReport } from '../buffer/buffer.ts'
+import type { Buffer } from '../buffer/buffer.ts'
+import type { ShardReport } from '../buffer/ledger.ts'
 import { verify } from '../buffer/verify.ts'
 import { openLog } from '../runtime/log.ts'
 import { type Command, exitCodes, type Terminal, UsageError } from './command.ts'

@@ -1,4 +1,4 @@
-import type { Ledger } from '../buffer/buffer.ts'
+import type { Ledger } from '../buffer/ledger.ts'
 import { openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { type Command, exitCodes, type Terminal, UsageError } from './command.ts'

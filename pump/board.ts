@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { ShardReport } from '../buffer/buffer.ts'
+import type { ShardReport } from '../buffer/ledger.ts'
 import { toCounter, toGauge, toHistogram } from '../metrics/metric.ts'
 import { pumpMetrics } from '../metrics/pump.ts'
 import type { DeliveryObserver, SinkState } from './observer.ts'

@@ -1,4 +1,5 @@
-import { type Buffer, comparePositions, endOf, type Frame, type Position, type ShardReport } from '../buffer/buffer.ts'
+import { type Buffer, comparePositions, endOf, type Frame, type Position } from '../buffer/buffer.ts'
+import type { ShardReport } from '../buffer/ledger.ts'
 import type { RequestRecord } from '../record/fields.ts'
 import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
 

@@ -1,4 +1,5 @@
-import { type Buffer, BufferUnavailableError, LogResetError, type ShardReport } from '../buffer/buffer.ts'
+import { type Buffer, BufferUnavailableError, LogResetError } from '../buffer/buffer.ts'
+import type { ShardReport } from '../buffer/ledger.ts'
 import type { Log } from '../runtime/log.ts'
 import { orAborted, wait } from '../runtime/wait.ts'
 import type { Board } from './board.ts'

@@ -1,4 +1,4 @@
-import type { Ledger, ProducerReport, ShardReport } from '../buffer.ts'
+import type { Ledger, ProducerReport, ShardReport } from '../ledger.ts'
 import { NotHeldError } from './frame-log.ts'
 import { letterGroup } from './keys.ts'
 import type { Place } from './places.ts'

@@ -9,10 +9,10 @@ import {
   type Position,
   type Reader,
   type ReaderOptions,
-  type ShardReport,
   type StoredDeadLetter,
   type Writer,
 } from '../buffer.ts'
+import type { ShardReport } from '../ledger.ts'
 import { AttendanceList } from './attendance.ts'
 import { Cluster } from './cluster.ts'
 import { inspect } from './inspect.ts'

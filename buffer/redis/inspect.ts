@@ -1,4 +1,4 @@
-import type { Ledger, ProducerReport, ShardReport } from '../buffer.ts'
+import type { Ledger, ProducerReport, ShardReport } from '../ledger.ts'
 import { type Reply, toEntries, toList, toNumber, toText } from './script.ts'
 import type { Shard } from './shard.ts'
 

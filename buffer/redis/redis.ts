@@ -11,10 +11,10 @@ import {
   type Position,
   type Reader,
   type ReaderOptions,
-  type ShardReport,
   type StoredDeadLetter,
   type Writer,
 } from '../buffer.ts'
+import type { ShardReport } from '../ledger.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { changeDeadLetters, listDeadLetters } from './dead-letters.ts'
 import { isRefusal, neededRights } from './failure.ts'

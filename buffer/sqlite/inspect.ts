@@ -1,4 +1,4 @@
-import type { Ledger, ProducerReport, ShardReport } from '../buffer.ts'
+import type { Ledger, ProducerReport, ShardReport } from '../ledger.ts'
 import type { Database } from './database.ts'
 import { onlyShard } from './frames.ts'
 

@@ -5,11 +5,11 @@ import type {
   Position,
   Reader,
   ReaderOptions,
-  ShardReport,
   StampedFrame,
   StoredDeadLetter,
   Writer,
 } from '../buffer.ts'
+import type { ShardReport } from '../ledger.ts'
 import { appendFrames, nextSeq, skipFrames } from './append.ts'
 import { type Database, openDatabase } from './database.ts'
 import { dropDeadLetters, listDeadLetters, retryDeadLetters } from './dead-letters.ts'

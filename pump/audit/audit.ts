@@ -1,4 +1,5 @@
-import { type Buffer, type Ledger, ledgerDays } from '../../buffer/buffer.ts'
+import { type Buffer, ledgerDays } from '../../buffer/buffer.ts'
+import type { Ledger } from '../../buffer/ledger.ts'
 import type { RequestRecord } from '../../record/fields.ts'
 import { wait } from '../../runtime/wait.ts'
 import type { Holdings, MinuteRange } from '../../sinks/holdings.ts'

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test'
-import type { Buffer as Log, ProducerReport } from '../../buffer/buffer.ts'
+import type { Buffer as Log } from '../../buffer/buffer.ts'
 import { type Forwarder, type ForwarderOptions, forwardReader, openForwarder } from '../../buffer/forward.ts'
+import type { ProducerReport } from '../../buffer/ledger.ts'
 import type { SqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import type { Level } from '../../runtime/log.ts'
 import { type Faults, spoolFolder, withFaults } from './spooled.ts'

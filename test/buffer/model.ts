@@ -1,4 +1,5 @@
-import type { DeadLetter, Ledger, Position, ProducerReport, Seal } from '../../buffer/buffer.ts'
+import type { DeadLetter, Position, Seal } from '../../buffer/buffer.ts'
+import type { Ledger, ProducerReport } from '../../buffer/ledger.ts'
 import { idSumModulus, type MinuteSum } from '../../record/minute-sum.ts'
 
 /** What a log must look like: plain lists, where a place is the number of records before it. */

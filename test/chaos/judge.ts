@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Buffer, Ledger, StoredDeadLetter } from '../../buffer/buffer.ts'
+import type { Buffer, StoredDeadLetter } from '../../buffer/buffer.ts'
+import type { Ledger } from '../../buffer/ledger.ts'
 import { openSqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import { openBuffer } from '../../cli/roles/buffer.ts'
 import { loadConfig } from '../../config/config.ts'

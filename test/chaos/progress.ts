@@ -1,5 +1,6 @@
-import type { Buffer, Ledger } from '../../buffer/buffer.ts'
+import type { Buffer } from '../../buffer/buffer.ts'
 import { forwardReader } from '../../buffer/forward.ts'
+import type { Ledger } from '../../buffer/ledger.ts'
 import { openSqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import { openBuffer } from '../../cli/roles/buffer.ts'
 import { loadConfig } from '../../config/config.ts'

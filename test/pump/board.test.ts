@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry } from 'prom-client'
-import type { Ledger, ShardReport } from '../../buffer/buffer.ts'
+import type { Ledger, ShardReport } from '../../buffer/ledger.ts'
 import { openBoard } from '../../pump/board.ts'
 import { expose } from '../../runtime/exposition.ts'
 
