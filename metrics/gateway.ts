@@ -17,7 +17,7 @@ export const gatewayMetrics = {
   upstreamUp: metric({
     name: 'penstock_upstream_up',
     type: 'gauge',
-    help: '1 while the target is used, 0 while it is skipped after failures',
+    help: '1 while the target is used, 0 while it is skipped after failed requests or health checks',
     labels: ['upstream', 'target'],
   }),
   configReloads: metric({
@@ -25,6 +25,52 @@ export const gatewayMetrics = {
     type: 'counter',
     help: 'Attempts to take a changed configuration or certificate, by result',
     labels: ['result'],
+  }),
+  configFresh: metric({
+    name: 'penstock_config_last_reload_successful',
+    type: 'gauge',
+    help: '1 where the configuration and certificates in use are those of the files, 0 after a change that could not be taken',
+    labels: [],
+  }),
+  upstreamChanged: metric({
+    name: 'penstock_upstream_last_change_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the target last came up or went down; when it was first known, where it never did',
+    labels: ['upstream', 'target'],
+  }),
+  upstreamHealthSeconds: metric({
+    name: 'penstock_upstream_health_latency_seconds',
+    type: 'gauge',
+    help: 'How long the target took for the last health check, its failure included; only where health checks are configured',
+    labels: ['upstream', 'target'],
+  }),
+  upstreamHealthChecks: metric({
+    name: 'penstock_upstream_health_checks_total',
+    type: 'counter',
+    help: 'Health checks of the target, by result: ok or failed',
+    labels: ['upstream', 'target', 'result'],
+  }),
+  certificateExpires: metric({
+    name: 'penstock_certificate_expires_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the certificate in use expires',
+    labels: ['file'],
+  }),
+}
+
+/** What the gateway says about the keys that it knows. */
+export const keyMetrics = {
+  expires: metric({
+    name: 'penstock_key_expires_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the live key of the consumer that expires first does so; only the 100 consumers whose keys expire soonest',
+    labels: ['consumer', 'key'],
+  }),
+  deadUses: metric({
+    name: 'penstock_dead_key_requests_total',
+    type: 'counter',
+    help: 'Requests with a key that works no more, by why: expired or revoked; consumers beyond the first 100 are counted under __other__',
+    labels: ['consumer', 'reason'],
   }),
 }
 

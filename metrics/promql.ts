@@ -25,7 +25,8 @@ export type Match = string | readonly ['=' | '!=' | '=~' | '!~', string]
 export type Matches<L extends string> = Readonly<Partial<Record<L | ScrapeLabel, Match>>>
 
 /** `5m`, `1h`, or one of Grafana's variables. */
-export type Window = `${number}${'s' | 'm' | 'h' | 'd' | 'w'}` | '$__rate_interval' | '$__range' | '$__interval'
+export type Window = Duration | '$__rate_interval' | '$__range' | '$__interval'
+export type Duration = `${number}${'s' | 'm' | 'h' | 'd' | 'w'}` | `${number}h${number}m`
 
 type Labelled<L extends string> = L | ScrapeLabel
 type Definition<L extends string> = Pick<MetricDefinition<L>, 'name' | 'labels' | 'type'>
@@ -99,6 +100,27 @@ export const minOverTime = overTime('min_over_time')
 export const avgOverTime = overTime('avg_over_time')
 export const sumOverTime = overTime('sum_over_time')
 
+/** A window, when it ended, and how far apart its samples are taken: without a step all there are. */
+export interface Past {
+  readonly window: Duration
+  readonly step?: Duration
+  readonly offset?: Duration
+}
+
+function rangeText({ window, step, offset }: Past): string {
+  return `[${window}${step ? `:${step}` : ''}]${offset ? ` offset ${offset}` : ''}`
+}
+
+/** A quantile of the values that a series had. */
+export function quantileOverTime<L extends string>(q: number, of: Selector<L>, past: Past): Expr<L> {
+  return { text: `quantile_over_time(${q}, ${of.text}${rangeText(past)})`, labels: of.labels }
+}
+
+/** How many values a series had. */
+export function countOverTime<L extends string>(of: Selector<L>, past: Past): Expr<L> {
+  return { text: `count_over_time(${of.text}${rangeText(past)})`, labels: of.labels }
+}
+
 const aggregation =
   (name: string) =>
   <L extends string, By extends L = never>(of: Expr<L>, ...by: readonly By[]): Expr<By> => ({
@@ -171,6 +193,71 @@ const setOperation =
 export const and = setOperation('and')
 export const or = setOperation('or')
 export const unless = setOperation('unless')
+
+/** As `where`, `and`, `unless` and `times`, for sides that have only the labels `on` in common; the labels of the left one stay. */
+export function whereOn<L extends string, R extends string>(
+  left: Expr<L>,
+  comparison: Comparison,
+  on: readonly (L & R)[],
+  right: Expr<R>,
+): Expr<L> {
+  return joined(left, comparison, on, right)
+}
+
+export function andOn<L extends string, R extends string>(
+  left: Expr<L>,
+  on: readonly (L & R)[],
+  right: Expr<R>,
+): Expr<L> {
+  return joined(left, 'and', on, right)
+}
+
+export function unlessOn<L extends string, R extends string>(
+  left: Expr<L>,
+  on: readonly (L & R)[],
+  right: Expr<R>,
+): Expr<L> {
+  return joined(left, 'unless', on, right)
+}
+
+export function timesOn<L extends string, R extends string>(
+  left: Expr<L>,
+  on: readonly (L & R)[],
+  right: Expr<R>,
+): Expr<L> {
+  return joined(left, '*', on, right, 'group_left () ')
+}
+
+function joined<L extends string>(
+  left: Expr<L>,
+  operator: string,
+  on: readonly string[],
+  right: Expr,
+  group = '',
+): Expr<L> {
+  const text = `${inner(left)} ${operator} on (${on.join(', ')}) ${group}${inner(right)}`
+  return { text, labels: left.labels, isLoose: true }
+}
+
+/** The time of the evaluation, Unix seconds. */
+export const now: Expr<never> = { text: 'time()', labels: [] }
+
+/** The same value with one label more. */
+export function labelled<L extends string, More extends string>(
+  of: Expr<L>,
+  label: More,
+  value: string,
+): Expr<L | More> {
+  return {
+    text: `label_replace(${of.text}, "${label}", ${JSON.stringify(value)}, "", "")`,
+    labels: [...of.labels, label],
+  }
+}
+
+/** A quantile across series, by some of their labels. */
+export function quantileAcross<L extends string, By extends L>(q: number, of: Expr<L>, ...by: readonly By[]): Expr<By> {
+  return { text: `quantile by (${by.join(', ')}) (${q}, ${of.text})`, labels: by }
+}
 
 /** 1 where there is no such series. */
 export function absent<L extends string>(of: Selector<L>): Expr<L> {
