@@ -30,3 +30,9 @@ export function warning(what: string, found: string, advice: string): Finding {
 export function fault(what: string, found: string, advice: string): Finding {
   return { level: 'error', what, found, advice }
 }
+
+/** What was thrown in place of an answer, as an error whose own message says what was found. */
+export function failure(what: string, thrown: unknown, advice: string): Finding {
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return fault(what, /[.!?]$/.test(message) ? message : `${message}.`, advice)
+}

@@ -1,5 +1,5 @@
 import { ConfigResourceTypes, describeConfigsV4, type metadataV12 } from '@platformatic/kafka'
-import { answerWithinMs, type Finding, fault, fine, warning } from '../../runtime/finding.ts'
+import { answerWithinMs, type Finding, failure, fault, fine, warning } from '../../runtime/finding.ts'
 import type { BufferDiagnosis } from '../define.ts'
 import { askMetadata, Cluster } from './cluster.ts'
 import type { KafkaBufferOptions } from './options.ts'
@@ -36,9 +36,8 @@ export async function diagnoseKafka(options: KafkaBufferOptions): Promise<Buffer
     const isComplete = topics.every(({ partitions }) => partitions.length >= options.partitions)
     return { findings, isOpenable: isComplete && !findings.some(({ level }) => level === 'error') }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
     const advice = `Start a broker at ${options.brokers.join(', ')}, or correct buffer.brokers, sasl and tls; meanwhile gateways keep their records on their own disks.`
-    return { findings: [fault('brokers', message, advice)], isOpenable: false }
+    return { findings: [failure('brokers', error, advice)], isOpenable: false }
   }
 }
 

@@ -1,5 +1,5 @@
 import { compareClocks } from '../../runtime/clock.ts'
-import { answerWithinMs, type Finding, fault, fine, warning } from '../../runtime/finding.ts'
+import { answerWithinMs, type Finding, failure, fault, fine, warning } from '../../runtime/finding.ts'
 import { bytesText } from '../../runtime/quantity.ts'
 import type { BufferDiagnosis } from '../define.ts'
 import { type Connection, openConnection } from './connection.ts'
@@ -26,12 +26,11 @@ export async function diagnoseRedis(options: RedisBufferOptions): Promise<Buffer
     const { finding, isOpenable } = await examineLog(connection, options)
     return { findings: [...faults, finding], isOpenable: isUsable && isOpenable }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
     const where = options.urls.map(withoutSecrets).join(', ')
     const advice = isRefusal(error instanceof Error ? error.cause : undefined)
       ? `Set buffer.username and buffer.password. ${neededRights(options.prefix)}`
       : `Start the server at ${where}, or correct buffer.urls; meanwhile gateways keep their records on their own disks.`
-    return { findings: [fault('server', message, advice)], isOpenable: false }
+    return { findings: [failure('server', error, advice)], isOpenable: false }
   }
 }
 

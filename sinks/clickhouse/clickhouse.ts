@@ -2,6 +2,7 @@ import type { Log } from '../../runtime/log.ts'
 import { orAborted } from '../../runtime/wait.ts'
 import { type Block, defineSink, HaltError, RejectedError, type Sink } from '../sink.ts'
 import { type Connection, openConnection } from './connection.ts'
+import { diagnoseClickHouse } from './diagnose.ts'
 import { openHoldings } from './holdings.ts'
 import { checkVersion, migrate } from './migrate.ts'
 import { type ClickHouseOptions, clickhouseOptions } from './options.ts'
@@ -26,6 +27,9 @@ export default defineSink({
     return new ClickHouseSink(await openConnection(options), options, log)
   },
   holdings: (options) => openHoldings(options),
+  notResendable:
+    'Usage is summed up from its inserts: a record in another block than before is counted once more. To fill what is missing, add a sink with another name and prefix whose startAt is that time: it gets all that the log still holds in tables of its own.',
+  diagnose: (options, _, signal) => diagnoseClickHouse(options, signal),
 })
 
 class ClickHouseSink implements Sink {

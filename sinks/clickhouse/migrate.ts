@@ -101,13 +101,17 @@ export async function migrate(
   }
 }
 
+export function newestVersion(options: Pick<ClickHouseOptions, 'prefix'>): number {
+  return migrations(options).at(-1)?.version ?? 0
+}
+
 /** Throws HaltError where the tables are older than what this Penstock inserts. */
 export async function checkVersion(
   connection: Connection,
   options: ClickHouseOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const needed = migrations(options).at(-1)?.version ?? 0
+  const needed = newestVersion(options)
   const reached = await versionOf(connection, options, signal)
   if (reached >= needed) return
   throw new HaltError(
@@ -115,12 +119,16 @@ export async function checkVersion(
   )
 }
 
-async function versionOf(connection: Connection, options: ClickHouseOptions, signal: AbortSignal): Promise<number> {
+export async function versionOf(
+  connection: Connection,
+  options: ClickHouseOptions,
+  signal: AbortSignal,
+): Promise<number> {
   return Number(await connection.run(`SELECT max(version) FROM ${tables(options).migrations} FORMAT TSV`, signal))
 }
 
 /** What follows ENGINE in the definition of each table, its TTL and its settings apart. */
-async function definitionsOf(
+export async function definitionsOf(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Block, defineSink, type Sink, type SinkContext } from '../sink.ts'
+import { diagnoseFile } from './diagnose.ts'
 import { toSinkError } from './failure.ts'
 import { openHoldings } from './holdings.ts'
 import { toLines } from './lines.ts'
@@ -24,7 +25,14 @@ export default defineSink({
     return new FileSink(options, context)
   },
   holdings: (options, context) => openHoldings(options, context),
+  notResendable:
+    'Its files hold lines in the order of the log, and nothing tells a line that is written once more. To fill what is missing, add a sink with another name and folder whose startAt is that time: it writes all that the log still holds.',
+  diagnose: (options, { dataDir }) => diagnoseFile(folderOf(options, dataDir), options),
 })
+
+function folderOf({ folder }: FileOptions, dataDir: string): string {
+  return folder ?? join(dataDir, 'files')
+}
 
 const stateKey = 'file'
 /** An hour: how often files are looked at for their age while none is completed. */
@@ -52,7 +60,7 @@ class FileSink implements Sink {
     this.#options = options
     this.#context = context
     this.#files = {
-      folder: options.folder ?? join(context.dataDir, 'files'),
+      folder: folderOf(options, context.dataDir),
       naming: { prefix, format },
       lines: toLines(options),
       kind: createHash('sha256')

@@ -42,7 +42,10 @@ const build = new Function(
 )(withStorableKeys, toDetail) as (record: RequestRecord, block: Place) => RawDocument
 
 /** The documents of a block's records. */
-export function toDocuments(records: readonly RequestRecord[], { incarnation, shard, seq }: Block): RawDocument[] {
+export function toDocuments(
+  records: readonly RequestRecord[],
+  { incarnation, shard, seq }: Pick<Block, 'incarnation' | 'shard' | 'seq'>,
+): RawDocument[] {
   const block = { log: incarnation, shard, seq }
   return records.map((record) => build(record, block))
 }

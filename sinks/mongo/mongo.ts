@@ -19,4 +19,12 @@ export default defineSink({
     const { openHoldings } = await import('./holdings.ts')
     return await openHoldings(options)
   },
+  async resender(options) {
+    const { openResender } = await import('./resender.ts')
+    return openResender(options)
+  },
+  async diagnose(options, _, signal) {
+    const { diagnoseMongo } = await import('./diagnose.ts')
+    return await diagnoseMongo(options, signal)
+  },
 })

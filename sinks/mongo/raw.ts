@@ -15,19 +15,32 @@ export function rawCollection(db: Db, { raw }: Pick<MongoOptions, 'raw'>): RawCo
  * not capped as the options say: an insert into a collection that is not there would make one that grows for ever.
  */
 export async function checkCapped(db: Db, { raw }: Pick<MongoOptions, 'raw'>, signal: AbortSignal): Promise<void> {
+  const fault = await faultOfRaw(db, { raw }, signal)
+  if (fault === undefined) return
+  if (fault !== 'missing') throw new HaltError(`${fault.found} ${fault.advice}`)
+  const { collection, sizeBytes, maxDocuments } = raw
+  const max = maxDocuments === undefined ? {} : { max: maxDocuments }
+  await db.createCollection(collection, { capped: true, size: sizeBytes, ...max }).catch(unlessItExists)
+  await checkCapped(db, { raw }, signal)
+}
+
+/** Why the collection may not be used as it is, and the command that mends it; undefined where it may. */
+export async function faultOfRaw(
+  db: Db,
+  { raw }: Pick<MongoOptions, 'raw'>,
+  signal: AbortSignal,
+): Promise<{ readonly found: string; readonly advice: string } | 'missing' | undefined> {
   const { collection, sizeBytes, maxDocuments } = raw
   const [found] = await db.listCollections({ name: collection }, { signal }).toArray()
-  if (!found) {
-    const max = maxDocuments === undefined ? {} : { max: maxDocuments }
-    await db.createCollection(collection, { capped: true, size: sizeBytes, ...max }).catch(unlessItExists)
-    return await checkCapped(db, { raw }, signal)
-  }
+  if (!found) return 'missing'
   const { capped, size = 0, max } = ('options' in found && found.options) || {}
-  if (!capped) throw new HaltError(`Collection ${collection} is not capped and would grow for ever. ${toCap(raw)}`)
-  if (cappedBytes(size) === cappedBytes(sizeBytes) && cappedDocuments(max) === cappedDocuments(maxDocuments)) return
-  throw new HaltError(
-    `Collection ${collection} is capped at ${limits(size, max)} where the config says ${limits(sizeBytes, maxDocuments)}. ${toRecap(raw)}`,
-  )
+  if (!capped) return { found: `Collection ${collection} is not capped and would grow for ever.`, advice: toCap(raw) }
+  if (cappedBytes(size) === cappedBytes(sizeBytes) && cappedDocuments(max) === cappedDocuments(maxDocuments))
+    return undefined
+  return {
+    found: `Collection ${collection} is capped at ${limits(size, max)} where the config says ${limits(sizeBytes, maxDocuments)}.`,
+    advice: toRecap(raw),
+  }
 }
 
 const namespaceExists = 48
@@ -67,7 +80,7 @@ export interface Inserted {
 /** Stores the block's records; one that is there already stays as it is. */
 export async function insertRaw(
   collection: RawCollection,
-  block: Block,
+  block: Pick<Block, 'records' | 'incarnation' | 'shard' | 'seq'>,
   { chunk, signal }: { chunk: number; signal: AbortSignal },
 ): Promise<Inserted> {
   const inserted: Inserted = { present: [], refused: new Map() }

@@ -123,5 +123,6 @@ export async function sweepUsage(collection: UsageCollection, retentionDays: num
   return deletedCount
 }
 
-const indexes = [{ received: 1 }, { org: 1, hour: 1 }] as const
+/** Those that questions by time and letting go need. */
+export const indexes = [{ received: 1 }, { org: 1, hour: 1 }] as const
 const dayMs = 86_400_000

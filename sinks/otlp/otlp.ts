@@ -16,4 +16,10 @@ export default defineSink({
     const { OtlpSink } = await import('./otlp-sink.ts')
     return new OtlpSink(options, log)
   },
+  notResendable:
+    'OTLP knows no identity of a record: whatever is behind the receiver would have it, and count it, twice. Replay from a store that has the records, or add a sink with another name whose startAt is that time, to a receiver that does not have them.',
+  async diagnose(options, _, signal) {
+    const { diagnoseOtlp } = await import('./diagnose.ts')
+    return await diagnoseOtlp(options, signal)
+  },
 })

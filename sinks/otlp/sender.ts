@@ -59,6 +59,7 @@ export function openSender(options: OtlpOptions): Sender {
   }
 }
 
-function addressOf(name: SignalName, { url, endpoints }: OtlpOptions): string {
+/** Where requests of a signal go. */
+export function addressOf(name: SignalName, { url, endpoints }: OtlpOptions): string {
   return endpoints[name] ?? `${url.replace(/\/+$/, '')}/v1/${name}`
 }

@@ -14,6 +14,8 @@ export default defineSink({
   summary: 'Counts requests into metrics that Prometheus scrapes from the pump’s /metrics',
   outOfReach:
     'It keeps sums alone, whose series name consumers with many requests: read them at the pump’s /metrics, and delete series in Prometheus with its admin API.',
+  notResendable:
+    'Its counters would count the records once more, at today’s time. For what was missed, ask the store or ClickHouse, which keep each record’s own time.',
   idempotency: 'block',
   options: prometheusOptions,
   block: {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineSink, type Sink } from '../sink.ts'
+import { diagnoseStore } from './diagnose.ts'
 import { exposeStore } from './exposition.ts'
 import { openHoldings } from './holdings.ts'
 import { openStore, type Store } from './open.ts'
@@ -32,4 +33,7 @@ export default defineSink({
     }
   },
   holdings: (options, context) => openHoldings(options, context),
+  notResendable:
+    'It knows blocks, not records: one that comes in another block than before is stored once more. To fill what is missing, put the sink under another name with an empty dir and that time as startAt: it takes all that the log still holds; what is older stays in the old folder alone.',
+  diagnose: ({ dir, ...limits }, { dataDir }) => diagnoseStore({ dir: dir ?? join(dataDir, 'store'), ...limits }),
 })
