@@ -5,9 +5,8 @@ import { fieldNames, fields, type RequestRecord } from '../record/fields.ts'
 import type { Log } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import type { Holdings, Person } from '../sinks/holdings.ts'
-import { sinks } from '../sinks/index.ts'
-import type { SinkDefinition } from '../sinks/sink.ts'
 import { UsageError } from './command.ts'
+import { definitionOf } from './sink-definition.ts'
 
 /** A sink of the configuration, as others than the pump see it. */
 export interface OpenedHoldings {
@@ -23,15 +22,13 @@ export interface OpenedHoldings {
 /** Opens what every sink of the config holds; `opened` closes it. */
 export async function openHoldings(config: Config, log: Log, opened: AsyncDisposableStack): Promise<OpenedHoldings[]> {
   const result: OpenedHoldings[] = []
-  for (const [name, { type, shape, ...rest }] of Object.entries(config.sinks)) {
-    const definition: SinkDefinition = sinks[type as keyof typeof sinks] // the config's schema admits only these
-    const own = Object.entries(rest).filter(([key]) => key in definition.options.shape)
-    const context = { name, log, dataDir: config.dataDir }
-    const holdings = await definition.holdings?.(Object.fromEntries(own), context)
+  for (const [name, sink] of Object.entries(config.sinks)) {
+    const { definition, options } = definitionOf(sink)
+    const holdings = await definition.holdings?.(options, { name, log, dataDir: config.dataDir })
     if (holdings) opened.use(holdings)
-    const { current } = openShapes(shape, config.pump.hashKeys)
+    const { current } = openShapes(sink.shape, config.pump.hashKeys)
     const refuses = (record: RequestRecord) => current?.refusal(record) !== undefined
-    const known = (person: Person) => namesOf(person, shape, config.pump.hashKeys)
+    const known = (person: Person) => namesOf(person, sink.shape, config.pump.hashKeys)
     result.push({ name, holdings: holdings ?? definition.outOfReach ?? 'It keeps no records.', refuses, known })
   }
   return result

@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts'
 import type { Command } from './command.ts'
 import { deadCommand } from './dead.ts'
 import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { eraseCommand } from './erase.ts'
 import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
@@ -18,6 +19,7 @@ export const commands = {
   start: startCommand,
   demo: demoCommand,
   check: checkCommand,
+  doctor: doctorCommand,
   test: testCommand,
   keys: keysCommand,
   sinks: sinksCommand,
