@@ -124,6 +124,14 @@ export const guarantees: readonly Guarantee[] = [
         'test/buffer/forward.test.ts',
       ),
       proof('a log that cannot be reached at the start is waited for', 'test/pump/pump.test.ts'),
+      proof(
+        'a Redis that is killed in mid-traffic and comes back has all that it acknowledged, and both ends go on',
+        'test/buffer/redis-faults.test.ts',
+      ),
+      proof(
+        'a broker that is killed in mid-traffic and comes back has all that it acknowledged, and both ends go on',
+        'test/buffer/kafka-faults.test.ts',
+      ),
     ],
     chaos: ['server killed', 'server stopped', 'server paused'],
     scenario: 'buffer-down',
@@ -150,7 +158,7 @@ export const guarantees: readonly Guarantee[] = [
     ],
   },
   {
-    event: 'FLUSHALL, or a key deleted',
+    event: 'FLUSHALL, a key deleted, topics made anew',
     promise:
       'noticed by every call; the log begins anew, the spool appends what it keeps, the rest is counted as skipped',
     lost: 'what the spool no longer keeps, counted',
@@ -165,6 +173,14 @@ export const guarantees: readonly Guarantee[] = [
         'test/buffer/redis-reset.test.ts',
       ),
       proof('a known sink whose place is gone is not started anew', 'test/buffer/redis-reset.test.ts'),
+      proof(
+        'topics that are made anew are another log, and nobody goes on in it by itself',
+        'test/buffer/kafka-faults.test.ts',
+      ),
+      proof(
+        'a position that is gone halts its sink; a new one begins behind what is gone',
+        'test/buffer/kafka-faults.test.ts',
+      ),
     ],
   },
   {
@@ -183,7 +199,7 @@ export const guarantees: readonly Guarantee[] = [
   {
     event: 'a sink down for long',
     promise:
-      'no other sink notices; its backlog waits in the log; at 95 % of the log its oldest records are given up for it alone',
+      'no other sink notices; its backlog waits in the log; at 95 % of the log its oldest records are given up for it alone, unless it is held for ever',
     lost: 'none; what is given up is counted',
     twice: 'none',
     proofs: [
@@ -193,6 +209,10 @@ export const guarantees: readonly Guarantee[] = [
       ),
       proof(
         'a sink that fills the buffer gives up its oldest records, once, counted and for itself alone',
+        'test/pump/evict.test.ts',
+      ),
+      proof(
+        'a sink that is held for ever gives nothing up, though the buffer is nearly full',
         'test/pump/evict.test.ts',
       ),
       proof('a sink opens while its server is down, and delivers once it is up', ...servers),
@@ -324,6 +344,11 @@ export const guarantees: readonly Guarantee[] = [
     lost: 'none',
     twice: 'none',
     proofs: [
+      proof('pumps come and go, are killed and stand still; they share the log in', 'test/e2e/many-pumps.test.ts'),
+      proof(
+        'sealed blocks go with the sink to another process, whoever of them is slow to notice',
+        'test/buffer/kafka-faults.test.ts',
+      ),
       proof('while one owner has a sink no other gets it; a new one has it at once when it is let go', ...buffers),
       proof(
         'an owner keeps its lease for as long as it lives; when it is killed another gets the sink within seconds',
@@ -352,6 +377,10 @@ export const guarantees: readonly Guarantee[] = [
     lost: 'none',
     twice: 'none within the backend’s dedupe window, else found by penstock audit',
     proofs: [
+      proof(
+        'who had a transactional id before cannot commit any more, and leaves nothing',
+        'test/buffer/kafka-faults.test.ts',
+      ),
       proof('an owner that was overtaken hears of it, and can change nothing any more', ...buffers),
       proof('an owner that was overtaken cannot even repeat a settle of its own', ...buffers),
       proof(
@@ -374,6 +403,35 @@ export const guarantees: readonly Guarantee[] = [
       proof('sinks that the log knows are listed, and one that is gone for good is retired', 'test/cli/sinks.test.ts'),
       proof('trimming lets go of what every sink has passed, and of nothing beyond', ...buffers),
       proof('a retired sink no longer holds the log, and leaves nothing behind', ...buffers),
+    ],
+  },
+  {
+    event: 'a dead letter delivered again, and a pump that dies over it',
+    promise: 'the same batch on every attempt; what is refused again stays with the new reason',
+    lost: 'none',
+    twice: 'none; in OTLP at most that batch',
+    proofs: [
+      proof('dead letters that somebody asks for are delivered once more, and leave', 'test/pump/retries.test.ts'),
+      proof(
+        'holds a retried letter once, also where its pump died between write and settle',
+        'test/pump/retries-once.test.ts',
+      ),
+      proof(
+        'dead letters that are to be delivered again make a batch that stays as it is, whoever owns the sink',
+        ...buffers,
+      ),
+    ],
+  },
+  {
+    event: 'secrets in the traffic: a key, a password, a cookie',
+    promise: 'redacted in the gateway, before the ring',
+    lost: 'none',
+    twice: 'none',
+    proofs: [
+      proof(
+        'no secret of a request is found in any sink, dead letter, log, spool or buffer',
+        'test/e2e/secrets.test.ts',
+      ),
     ],
   },
 ]
