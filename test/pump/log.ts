@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Registry } from 'prom-client'
 import type { Buffer } from '../../buffer/buffer.ts'
+import { redisOptions } from '../../buffer/redis/options.ts'
+import { openRedisBuffer } from '../../buffer/redis/redis.ts'
 import { openSqliteBuffer } from '../../buffer/sqlite/sqlite.ts'
 import type { PumpSink } from '../../pump/delivery.ts'
 import { openPump, type PumpOptions } from '../../pump/pump.ts'
@@ -15,7 +17,7 @@ import { aRecord } from '../../record/sample.ts'
 import { noLog } from '../../runtime/log.ts'
 import type { Sink } from '../../sinks/sink.ts'
 
-/** A log in a folder of the test's own. */
+/** A log of the test's own. */
 export interface TestLog {
   open(options?: { maxBytes: number }): Promise<Buffer>
   /** Appends frames of these records; resolves once they are durable. */
@@ -24,13 +26,28 @@ export interface TestLog {
   appendBytes(bytes: Uint8Array, count: number): Promise<void>
 }
 
+type OpenLog = (options: { maxBytes: number }) => Promise<Buffer>
+
+/** A log in a folder of the test's own. */
 export function aLog(t: TestContext): TestLog {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-pump-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return testLog(({ maxBytes }) => openSqliteBuffer({ dir, maxBytes }))
+}
+
+/** Makes logs under names of their own in one Redis. */
+export function redisLogs(url: string): () => TestLog {
+  return () => {
+    const options = redisOptions.parse({ urls: [url], prefix: randomUUID() })
+    return testLog(({ maxBytes }) => openRedisBuffer({ ...options, maxBytes }, { log: noLog })) // less than an operator may ask for
+  }
+}
+
+function testLog(openLog: OpenLog): TestLog {
   const producer = randomUUID()
   let seq = 0
   let made = 0
-  const open = ({ maxBytes } = { maxBytes: 1e9 }) => openSqliteBuffer({ dir, maxBytes })
+  const open = (options = { maxBytes: 1e9 }) => openLog(options)
   const appendBytes = async (bytes: Uint8Array, count: number) => {
     await using buffer = await open()
     await using writer = await buffer.writer()
