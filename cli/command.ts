@@ -19,6 +19,8 @@ export interface Terminal {
   /** A person looks at it: tables and colours; otherwise lines for programs. */
   readonly isTty: boolean
   readonly columns: number
+  /** Lines of the screen; undefined where nobody looks. */
+  readonly rows?: number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborted by SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal

@@ -12,6 +12,7 @@ import { sinksCommand } from './sinks.ts'
 import { startCommand } from './start.ts'
 import { tapCommand } from './tap.ts'
 import { testCommand } from './test.ts'
+import { topCommand } from './top.ts'
 import { usageCommand } from './usage.ts'
 
 /** Every command there is, in the order of the help. */
@@ -20,6 +21,7 @@ export const commands = {
   demo: demoCommand,
   check: checkCommand,
   doctor: doctorCommand,
+  top: topCommand,
   test: testCommand,
   keys: keysCommand,
   sinks: sinksCommand,

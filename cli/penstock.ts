@@ -99,7 +99,12 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.me
   const terminal: Terminal = {
     out: (text) => process.stdout.write(text),
     isTty: process.stdout.isTTY === true,
-    columns: process.stdout.columns ?? 80,
+    get columns() {
+      return process.stdout.columns ?? 80 // a window changes its size
+    },
+    get rows() {
+      return process.stdout.rows
+    },
     env: process.env,
     interrupted: interruption(),
   }
