@@ -166,6 +166,16 @@ export const times = arithmetic('*')
 /** Both sides have the same labels. */
 export const ratio = arithmetic('/')
 
+/** How far from 0. */
+export function absolute<L extends string>(of: Expr<L>): Expr<L> {
+  return { text: `abs(${of.text})`, labels: of.labels }
+}
+
+/** What is left of 1. */
+export function complement<L extends string>(of: Expr<L>): Expr<L> {
+  return { text: `1 - ${inner(of)}`, labels: of.labels, isLoose: true }
+}
+
 /** Each of `of` as a share of the one on the right that has the same `on`. */
 export function share<L extends string, On extends L>(of: Expr<L>, on: readonly On[], total: Expr<On>): Expr<L> {
   return {
@@ -257,6 +267,16 @@ export function labelled<L extends string, More extends string>(
 /** A quantile across series, by some of their labels. */
 export function quantileAcross<L extends string, By extends L>(q: number, of: Expr<L>, ...by: readonly By[]): Expr<By> {
   return { text: `quantile by (${by.join(', ')}) (${q}, ${of.text})`, labels: by }
+}
+
+/** As it was this long ago. */
+export function offset<L extends string>(of: Selector<L>, by: Duration): Expr<L> {
+  return { text: `${of.text} offset ${by}`, labels: of.labels }
+}
+
+/** Of those without a value, 0 for each that `known` has. */
+export function orZero<L extends string>(of: Expr<L>, known: Expr<L>): Expr<L> {
+  return or(of, times(known, 0))
 }
 
 /** 1 where there is no such series. */
