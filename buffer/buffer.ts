@@ -80,6 +80,7 @@ export interface Buffer extends AsyncDisposable {
   /**
    * Asks that dead letters be delivered again: each shard's make one batch, fixed from now on, which its reader's owner delivers.
    * Those that cannot be decoded, or are in a batch already, are passed over. Resolves to how many were taken.
+   * No more than `retryBatchLetters` at a time: a batch is sent as one block.
    */
   retryDeadLetters(sink: string, ids: readonly number[]): Promise<number>
   /** The minute ledger of a sink over all shards: what its settles say was delivered, by minute of the records' own time, `from` up to but without `to`, in order. */
@@ -154,8 +155,8 @@ export interface Reader extends AsyncDisposable {
    * The seal must be the oldest one. A repeat of a settle that already happened is a no-op.
    */
   settle(seal: Seal, settlement: Settlement): Promise<void>
-  /** Batches of dead letters that are to be delivered again, oldest first. */
-  retries(): Promise<readonly RetryBatch[]>
+  /** Batches of dead letters that are to be delivered again, oldest first; all of them, or no more than `limit`. */
+  retries(options?: { limit: number }): Promise<readonly RetryBatch[]>
   /**
    * In one atomic step: what was delivered of the batch leaves the dead letters and moves from `deadLettered` to `delivered`; what was
    * rejected again keeps its place with the new reason, and is in no batch any more. A repeat is a no-op.
@@ -190,6 +191,9 @@ export interface Settlement {
 
 /** 40: longer than a month's report looks back, and 1.5 MB a reader. */
 export const ledgerDays = 40
+
+/** 1000: about a megabyte in memory, and few enough to halve when nobody knows which is at fault. */
+export const retryBatchLetters = 1000
 
 /** Dead letters of one shard that are delivered again together; the same letters on every attempt. */
 export interface RetryBatch {

@@ -1,4 +1,4 @@
-import type { Buffer, StoredDeadLetter } from '../buffer/buffer.ts'
+import { type Buffer, retryBatchLetters, type StoredDeadLetter } from '../buffer/buffer.ts'
 import { deadLettersOf } from '../buffer/dead-letters.ts'
 import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
 import { openLog } from '../runtime/log.ts'
@@ -144,7 +144,9 @@ async function retry(
   { out }: Terminal,
 ): Promise<number> {
   const { wanted, found } = await choose(buffer, sink, ids, ({ form, isRetried }) => form === 'json' && !isRetried)
-  const taken = await buffer.retryDeadLetters(sink, wanted)
+  let taken = 0
+  for (let from = 0; from < wanted.length; from += retryBatchLetters)
+    taken += await buffer.retryDeadLetters(sink, wanted.slice(from, from + retryBatchLetters))
   out(`${count(taken)} to be delivered again: the pump takes them up within a second or two.\n`)
   const left = found.size - taken
   if (left > 0) out(`${count(left)} left as they are: in a retry already, or not to be decoded.\n`)

@@ -51,7 +51,7 @@ export class Retries implements Disposable {
     const { reader, persist, signal } = this.#options
     const stopped = AbortSignal.any([stop, signal])
     while (!stopped.aborted) {
-      const [batch] = await persist(() => reader.retries())
+      const [batch] = await persist(() => reader.retries({ limit: 1 }))
       if (batch) await this.#deliver(batch)
       else await wait(lookEveryMs, stopped).catch(() => {}) // seen next
     }

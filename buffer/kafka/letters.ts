@@ -21,13 +21,13 @@ export async function listDeadLetters(
 }
 
 /** The batches of a sink in one shard, oldest first. */
-export async function findRetries(shard: Shard, sink: string): Promise<RetryBatch[]> {
+export async function findRetries(shard: Shard, sink: string, limit?: number): Promise<RetryBatch[]> {
   await shard.refreshLetters()
   const load = async ({ id, letters }: StoredRetries['batches'][number]) => {
     const heads = headsOf(shard, sink, letters)
     return { id, letters: await loadLetters(shard, sink, heads) }
   }
-  return await Promise.all(batchesOf(shard, sink).map(load))
+  return await Promise.all(batchesOf(shard, sink).slice(0, limit).map(load))
 }
 
 /** Drops those of some dead letters that are in a shard and in no batch; how many. */

@@ -184,7 +184,7 @@ function openReader(shard: Shard, taken: Taken, owner: string, leases: Set<Async
           const moved = withSettled(record, sink, seal)
           return moved ? { ...settled(shard, sink, moved, settlement), result: undefined } : unchanged
         }),
-      retries: () => findRetries(shard, sink),
+      retries: (options) => findRetries(shard, sink, options?.limit),
       settleRetry: (batch, settlement) =>
         change((record) => {
           const next = retrySettled(shard, sink, record, batch, settlement)

@@ -30,8 +30,8 @@ export async function changeDeadLetters(
 }
 
 /** The batches of a sink in one shard, oldest first. */
-export async function findRetries(shard: Shard, sink: string): Promise<RetryBatch[]> {
-  const [, replies] = await shard.run('retries', [], sink)
+export async function findRetries(shard: Shard, sink: string, limit?: number): Promise<RetryBatch[]> {
+  const [, replies] = await shard.run('retries', [limit ?? ''], sink)
   const letters = toList(replies).map((letter) => toLetter(shard, sink, letter))
   const batches = Map.groupBy(letters, ({ batch }) => batch)
   return [...batches]

@@ -97,7 +97,7 @@ function openReader(shard: Shard, owner: string, taken: Taken, leases: Set<Async
         if (status === 'order')
           throw new Error(`Block ${seal.id} of ${sink} is not the oldest sealed one, so it cannot be settled yet.`)
       },
-      retries: () => findRetries(shard, sink),
+      retries: (options) => findRetries(shard, sink, options?.limit),
       async settleRetry({ id, letters }, { rejected, minutes, state }) {
         const delivered = letters.filter((letter) => !rejected.has(letter.id)).map((letter) => toShardId(letter.id))
         const reasons = letters.flatMap((letter) => {

@@ -40,8 +40,10 @@ export function retryDeadLetters(sql: SQLTagStore, sink: string, ids: readonly n
 }
 
 /** A sink's batches, oldest first. */
-export function findRetries(sql: SQLTagStore, sink: string): RetryBatch[] {
-  const batches = sql.all`SELECT id FROM retries WHERE sink = ${sink} ORDER BY id` as unknown as { id: number }[] // the column is named in the statement
+export function findRetries(sql: SQLTagStore, sink: string, limit = -1): RetryBatch[] {
+  const batches = sql.all`SELECT id FROM retries WHERE sink = ${sink} ORDER BY id LIMIT ${limit}` as unknown as {
+    id: number
+  }[] // the column is named in the statement
   return batches.map(({ id }) => ({
     id,
     letters: toLetters(sql.all`SELECT * FROM dead_letters WHERE retry_id = ${id} ORDER BY id`, sink),

@@ -106,7 +106,7 @@ function openReader({ db, leases, now }: ReaderLog, taken: Taken): Reader {
       seal: async (block) => change((cursor) => addSeal(sql, sink, cursor, block)),
       split: async (seal, at, tokens) => change(() => splitSeal(sql, sink, seal, at, tokens)),
       settle: async (seal, settlement) => change((cursor) => settleSeal(sql, sink, cursor, seal, settlement, now())),
-      retries: async () => db.snapshot(() => findRetries(sql, sink)),
+      retries: async (options) => db.snapshot(() => findRetries(sql, sink, options?.limit)),
       settleRetry: async (batch, settlement) => change(() => settleRetry(sql, sink, batch, settlement)),
       evict: async (to, records) => change((cursor) => evictTo(sql, sink, cursor, to, records)),
     },

@@ -101,6 +101,7 @@ export function deadLetterContract(make: MakeLog): void {
     for (const id of ids.slice(0, 2)) assert.equal(await log.retryDeadLetters('a', [id]), 1)
     const [first, second] = await reader.retries()
     assert.ok(first!.id < second!.id)
+    assert.deepEqual(await reader.retries({ limit: 1 }), [first])
     await reader.settleRetry(second!, { rejected: new Map() })
     assert.deepEqual(await reader.retries(), [first])
     await reader.settleRetry(first!, { rejected: new Map() })

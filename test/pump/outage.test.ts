@@ -19,7 +19,7 @@ function losable(log: Log, isAway: () => boolean): Log {
     read: (from, options) => reach(() => reader.read(from, options)),
     seal: (block) => reach(() => reader.seal(block)),
     settle: (seal, settlement) => reach(() => reader.settle(seal, settlement)),
-    retries: () => reach(() => reader.retries()),
+    retries: (options) => reach(() => reader.retries(options)),
   })
   return wrappedLog(log, {
     inspect: () => reach(() => log.inspect()),

@@ -112,9 +112,9 @@ test('a letter that is no record any more stays where it is, with the reason', a
         return (
           reader && {
             ...reader,
-            async retries() {
+            async retries(options) {
               const spoil = (bytes: Uint8Array, i: number) => (i === 0 ? new TextEncoder().encode('{') : bytes)
-              const batches = await reader.retries()
+              const batches = await reader.retries(options)
               return batches.map(({ id, letters }) => ({
                 id,
                 letters: letters.map((letter, i) => ({ ...letter, bytes: spoil(letter.bytes, i) })),
