@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts'
 import { eraseCommand } from './erase.ts'
 import { keysCommand } from './keys.ts'
 import { replayCommand } from './replay.ts'
+import { resendCommand } from './resend.ts'
 import { sinksCommand } from './sinks.ts'
 import { startCommand } from './start.ts'
 import { tapCommand } from './tap.ts'
@@ -29,6 +30,7 @@ export const commands = {
   buffer: bufferCommand,
   tap: tapCommand,
   audit: auditCommand,
+  resend: resendCommand,
   erase: eraseCommand,
   usage: usageCommand,
   replay: replayCommand,
