@@ -23,3 +23,5 @@ export const sinkStates = states({
   3: ['Halted', 'red'],
 })
 export const isFresh = states({ 0: ['Not taken', 'red'], 1: ['In use', 'green'] })
+/** Who an error is the fault of. */
+export const isOurs = states({ 0: ['Theirs', 'text'], 1: ['Ours', 'red'] })

@@ -61,6 +61,10 @@ interface SeriesSpec<L extends string> extends PanelSpec {
 }
 
 export interface LinesSpec<L extends string> extends SeriesSpec<L> {
+  /** What its points are apart at least. */
+  readonly minStep?: string
+  /** How a series is called, where the query cannot say so itself. */
+  readonly displayName?: string
   readonly isStacked?: boolean
   /** Colours of series by their names: failure is red on every panel. */
   readonly colors?: Readonly<Record<string, string>>
@@ -68,7 +72,7 @@ export interface LinesSpec<L extends string> extends SeriesSpec<L> {
 
 /** Lines over time. */
 export function timeSeries<L extends string>(spec: LinesSpec<L>): DraftPanel {
-  const { thresholds, isStacked = false, colors = {} } = spec
+  const { thresholds, isStacked = false, colors = {}, displayName, minStep } = spec
   const custom = {
     ...lines.defaultFieldConfig(),
     lineWidth: 1,
@@ -78,18 +82,16 @@ export function timeSeries<L extends string>(spec: LinesSpec<L>): DraftPanel {
     stacking: { mode: isStacked ? 'normal' : 'none', group: 'A' },
     thresholdsStyle: { mode: thresholds ? 'line' : 'off' },
   }
-  const panel = draft('timeseries', spec, {
-    defaults: { min: 0, ...fieldOf(spec), color: { mode: FieldColorModeId.PaletteClassic }, custom },
+  const color = { mode: FieldColorModeId.PaletteClassic }
+  return draft('timeseries', spec, {
+    defaults: { min: 0, ...fieldOf(spec), ...(displayName ? { displayName } : {}), color, custom },
+    overrides: Object.entries(colors).map(([name, fixedColor]) => ({
+      matcher: { id: 'byName', options: name },
+      properties: [{ id: 'color', value: { mode: 'fixed', fixedColor } }],
+    })),
     options: { legend: legendTable, tooltip: { mode: 'multi', sort: 'desc' } },
+    ...(minStep ? { interval: minStep } : {}),
   })
-  const overrides = Object.entries(colors).map(([name, fixedColor]) => ({
-    matcher: { id: 'byName', options: name },
-    properties: [{ id: 'color', value: { mode: 'fixed', fixedColor } }],
-  }))
-  return {
-    ...panel,
-    panel: { ...panel.panel, fieldConfig: { defaults: panel.panel.fieldConfig?.defaults ?? {}, overrides } },
-  }
 }
 
 /** One number, or a few, with how they went. */
@@ -162,15 +164,24 @@ export function toThresholds(thresholds: readonly Threshold[]): NonNullable<Fiel
   return { mode: ThresholdsMode.Absolute, steps: [{ value: null, color: 'green' }, ...steps] }
 }
 
+/** How the field with a name looks, where it looks otherwise than the others. */
+export interface Override {
+  readonly matcher: { readonly id: string; readonly options: string }
+  readonly properties: { readonly id: string; readonly value: unknown }[]
+}
+
 interface Visualization {
   readonly defaults: FieldConfig
+  readonly overrides?: readonly Override[]
   readonly options: object
+  readonly interval?: string
+  readonly transformations?: NonNullable<Panel['transformations']>
 }
 
 export function draft(
   type: string,
   spec: SeriesSpec<string> | (PanelSpec & { readonly queries: readonly Query[] }),
-  { defaults, options }: Visualization,
+  { defaults, overrides = [], ...visualization }: Visualization,
 ): DraftPanel {
   const { title, about, queries, width = 12, height = 8 } = spec
   const links: readonly Link[] = 'links' in spec ? (spec.links ?? []) : []
@@ -180,7 +191,7 @@ export function draft(
   }
   const description = `${about.shows}\n\n**Normal:** ${about.normal}\n\n**What to do:** ${about.act}`
   return {
-    panel: { type, title, description, options, fieldConfig: { defaults, overrides: [] } },
+    panel: { type, title, description, ...visualization, fieldConfig: { defaults, overrides: [...overrides] } },
     targets: queries.map(({ target }) => target),
     width,
     height,

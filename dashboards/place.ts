@@ -6,7 +6,7 @@ export const places = {
     variables: ['datasource', 'scrape', 'api', 'gateway'],
   },
   endpoint: {
-    uid: 'penstock-endpoint',
+    uid: 'penstock-api',
     title: 'Penstock / API and endpoint',
     variables: ['datasource', 'scrape', 'api', 'endpoint', 'method', 'gateway'],
   },
@@ -21,7 +21,7 @@ export const places = {
     variables: ['datasource', 'scrape', 'api', 'bound', 'objective'],
   },
   upstream: {
-    uid: 'penstock-upstream',
+    uid: 'penstock-upstreams',
     title: 'Penstock / Upstreams and resilience',
     variables: ['datasource', 'scrape', 'api', 'gateway', 'instance', 'upstream'],
   },

@@ -2,7 +2,16 @@ import { FieldColorModeId, type ValueMapping } from '@grafana/grafana-foundation
 import * as tables from '@grafana/grafana-foundation-sdk/table'
 import { type Expr, topk } from '../metrics/promql.ts'
 import { type Link, ofRow, toDataLinks } from './link.ts'
-import { type DraftPanel, draft, fieldOf, type PanelSpec, type Threshold, toThresholds, type Unit } from './panel.ts'
+import {
+  type DraftPanel,
+  draft,
+  fieldOf,
+  type Override,
+  type PanelSpec,
+  type Threshold,
+  toThresholds,
+  type Unit,
+} from './panel.ts'
 import { cells, type Query } from './query.ts'
 
 interface ColumnLook {
@@ -13,11 +22,6 @@ interface ColumnLook {
   readonly mappings?: readonly ValueMapping[]
   /** Ways onward from a cell of the column. */
   readonly links?: readonly Link[]
-}
-
-interface Override {
-  readonly matcher: { readonly id: string; readonly options: string }
-  readonly properties: { readonly id: string; readonly value: unknown }[]
 }
 
 /** How the column with this title looks. */
@@ -106,33 +110,27 @@ export function sqlTable<C extends string>({ query, columns, ...spec }: SqlTable
   })
 }
 
-/** What two columns of SQL name, crossed: the values of one become rows, those of the other columns. */
-export function sqlMatrix({
-  query,
-  row,
-  column,
-  value,
-  ...spec
-}: PanelSpec & {
+export interface SqlMatrixSpec extends PanelSpec {
   readonly query: Query<never>
+  /** Columns of the SQL. */
   readonly row: string
   readonly column: string
   readonly value: string
-}): DraftPanel {
+}
+
+/** What two columns of SQL name, crossed: the values of one become rows, those of the other columns. */
+export function sqlMatrix({ query, row, column, value, ...spec }: SqlMatrixSpec): DraftPanel {
   const crossed = { rowField: row, columnField: column, valueField: value, emptyValue: 'zero' }
-  const panel = draft(
+  const custom = { ...tables.defaultFieldConfig(), cellOptions: { type: 'color-background' } }
+  return draft(
     'table',
     { height: 12, width: 24, ...spec, queries: [query] },
     {
-      defaults: {
-        ...fieldOf(spec),
-        color: { mode: FieldColorModeId.ContinuousBlues },
-        custom: { ...tables.defaultFieldConfig(), cellOptions: { type: 'color-background' } },
-      },
+      defaults: { ...fieldOf(spec), color: { mode: FieldColorModeId.ContinuousBlues }, custom },
       options: tables.defaultOptions(),
+      transformations: [{ id: 'groupingToMatrix', options: crossed }],
     },
   )
-  return { ...panel, panel: { ...panel.panel, transformations: [{ id: 'groupingToMatrix', options: crossed }] } }
 }
 
 interface Arrangement {
@@ -147,31 +145,22 @@ function toTable(
   queries: readonly Query[],
   { titles, overrides, sortBy, transforms }: Arrangement,
 ): DraftPanel {
-  const panel = draft(
-    'table',
-    { width: 24, ...spec, unit: 'short', queries },
-    {
-      defaults: {
-        ...fieldOf({ ...spec, unit: 'short' }),
-        custom: { ...tables.defaultFieldConfig(), filterable: true },
-      },
-      options: { ...tables.defaultOptions(), ...(sortBy ? { sortBy: [{ displayName: sortBy, desc: true }] } : {}) },
-    },
-  )
   const organize = {
     excludeByName: { Time: true },
     indexByName: Object.fromEntries(titles.map(([name], i) => [name, i])),
     renameByName: Object.fromEntries(titles),
   }
-  const { defaults } = panel.panel.fieldConfig ?? { defaults: {} }
-  return {
-    ...panel,
-    panel: {
-      ...panel.panel,
-      fieldConfig: { defaults, overrides: [...overrides] },
+  const field = { ...spec, unit: 'short' } as const
+  return draft(
+    'table',
+    { width: 24, ...field, queries },
+    {
+      defaults: { ...fieldOf(field), custom: { ...tables.defaultFieldConfig(), filterable: true } },
+      overrides,
+      options: { ...tables.defaultOptions(), ...(sortBy ? { sortBy: [{ displayName: sortBy, desc: true }] } : {}) },
       transformations: [...transforms, { id: 'organize', options: organize }],
     },
-  }
+  )
 }
 
 /** Rows of a table that are shown: more than a person reads, and few enough for the browser. */

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { toExampleFile } from '../config/example.ts'
 import { toReferencePage, toSchemaFile } from '../config/reference.ts'
+import { dashboards } from '../dashboards/index.ts'
 import { gatewayMetrics, recorderMetrics } from '../metrics/gateway.ts'
 import type { MetricDefinition } from '../metrics/metric.ts'
 import { processMetrics } from '../metrics/process.ts'
@@ -24,6 +25,12 @@ const generated: Record<string, () => string> = {
   'docs/reference/fields.md': () => page(fieldsPage()),
   'docs/reference/metrics.md': () => page(metricsPage()),
   'docs/reference/sinks.md': () => page(sinksPage()),
+  ...Object.fromEntries(
+    Object.values(dashboards).map((one) => [
+      `dashboards/json/${one.uid}.json`,
+      () => `${JSON.stringify(one, null, 2)}\n`,
+    ]),
+  ),
 }
 
 function page(text: string): string {

@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   alerts: ['metrics'],
   console: ['charts', 'usage'],
   config: ['record', 'buffer', 'gateway', 'keys', 'pump', 'sinks', 'usage', 'console', 'runtime'],
-  scripts: ['record', 'metrics', 'config', 'sinks', 'cli', 'runtime', 'test'],
+  scripts: ['record', 'metrics', 'dashboards', 'config', 'sinks', 'cli', 'runtime', 'test'],
 }
 
 /** Files that are one list and would be no clearer in two. */
