@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type DeadLetter, endOf, type Frame, type Position } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
-import { sliceFrame, Undecodable } from '../record/frame.ts'
+import { frameIdentityBytes, sliceFrame, Undecodable } from '../record/frame.ts'
 import { MinuteSums } from '../record/minute-sum.ts'
 import type { Entry } from './frame-cache.ts'
 import type { Shape } from './shape/shape.ts'
@@ -182,9 +182,6 @@ export class Draft {
     return hash('sha256', parts.join('\n'))
   }
 }
-
-/** The head of a frame up to its seq: magic, version, checksum, producer, boot, seq, as `record/frame.ts` draws it. */
-const frameIdentityBytes = 36
 
 /**
  * What cannot be decoded cannot be shaped either: where the sink may not get all there is, the bytes are not kept, nor the

@@ -1,6 +1,6 @@
 import type { Frame } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
-import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
+import { decodeFrame, FrameError, frameIdentityBytes, Undecodable } from '../record/frame.ts'
 
 /** One record of a frame, or what stands in its place where it cannot be decoded. */
 export type Entry = RequestRecord | Undecodable
@@ -22,7 +22,8 @@ export class FrameCache {
 
   /** The entries of a frame; as many as were stamped beside it, also where its bytes are torn. */
   entries(shard: string, frame: Frame): readonly Entry[] {
-    const key = `${shard}/${frame.offset}`
+    // A log that has lost its tail goes on with other frames in the same places, and nobody may have noticed yet.
+    const key = `${shard}/${frame.offset}/${identityOf(frame)}`
     const known = this.#frames.get(key)
     if (known) return known.entries
     const entries = toEntries(frame)
@@ -42,6 +43,10 @@ export class FrameCache {
     this.#frames.clear()
     this.#bytes = 0
   }
+}
+
+function identityOf({ bytes }: Frame): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, frameIdentityBytes)).toString('latin1')
 }
 
 function toEntries(frame: Frame): readonly Entry[] {

@@ -28,6 +28,8 @@ import { Texts } from './texts.ts'
 const magic = 0x5046
 const version = 2
 const headBytes = 56
+/** The head up to the seq: no two frames have the same, wherever they stand. */
+export const frameIdentityBytes = 36
 const packr = new Packr({ useRecords: false, moreTypes: false })
 
 /** 64 KiB: a frame is cut when it has grown to this, so that one append stays well below a disk's or Redis' stall. */
