@@ -99,7 +99,9 @@ export class Retries implements Disposable {
     const job = { shard: this.#shard, incarnation: block.incarnation, state: this.#state, content }
     const sink = { write: (_: Block, signal: AbortSignal) => trial.write(job, signal) }
     let attempted = await this.#attempt(block, sink)
-    if (attempted.outcome === 'died' && block.records.length === 1) attempted = await this.#attempt(block, sink) // the first may have been chance
+    // The first may have been chance; and what the backend may have already is not parted before it was sent again.
+    if (attempted.outcome === 'died' && (trial.stores || block.records.length === 1))
+      attempted = await this.#attempt(block, sink)
     return attempted.outcome === 'stored' && !trial.stores ? await this.#attempt(block, this.#options.sink) : attempted
   }
 

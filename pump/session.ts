@@ -196,8 +196,8 @@ export class Session {
     const sink = { write: (_: Block, signal: AbortSignal) => trial.write(job, signal) }
     const options = { ...this.#options, sink, isEmpty: () => false, signal: this.#signal }
     let attempted = await attempt(toBlock, options)
-    // A single record is found guilty twice: a process may end by chance, too.
-    if (attempted.outcome === 'died' && draft.size === 1) attempted = await attempt(toBlock, options)
+    // A process may end by chance, too: a single record is found guilty twice, and what the backend may have already is not parted before it was sent again.
+    if (attempted.outcome === 'died' && (trial.stores || draft.size === 1)) attempted = await attempt(toBlock, options)
     return attempted.outcome === 'stored' && !trial.stores ? await this.#attempt(toBlock, draft) : attempted
   }
 
