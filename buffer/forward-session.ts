@@ -12,7 +12,7 @@ import {
   type StampedFrame,
   type Writer,
 } from './buffer.ts'
-import { type FrameSource, forwardBytes, mend } from './mend.ts'
+import { type FrameSource, forwardBytes, mend, type ProducerBoot } from './mend.ts'
 import type { Tails } from './tails.ts'
 
 /** A log whose frames can be had again by their producer's boot: what it means to be a spool. */
@@ -96,8 +96,8 @@ export class ForwardSession {
   /** Appends again what the shared log once had and has lost, as far as it is still here. */
   async mendTails(): Promise<void> {
     const { writer, tails } = this.#options
-    for (const { producer, boot, nextSeq } of tails.recent()) {
-      if ((await writer.next(producer, boot)) < nextSeq) await this.#mend({ producer, boot }, nextSeq)
+    for (const { producer, boot, nextSeq, made } of tails.recent()) {
+      if ((await writer.next(producer, boot)) < nextSeq) await this.#mend({ producer, boot }, nextSeq, made)
     }
   }
 
@@ -110,12 +110,12 @@ export class ForwardSession {
       await this.#mend(last, last.seq + 1)
     }
     for (const { count } of run) this.#forwarded += count
-    this.#options.tails.note(last, last.seq + 1)
+    this.#options.tails.note(last)
   }
 
-  async #mend(boot: { readonly producer: string; readonly boot: number }, untilSeq: number): Promise<void> {
+  async #mend(boot: ProducerBoot, untilSeq: number, made?: number): Promise<void> {
     const { local, remote, writer, tally, log } = this.#options
-    const skipped = await mend(local, { buffer: remote, writer }, boot, untilSeq)
+    const skipped = await mend(local, { buffer: remote, writer }, boot, untilSeq, made)
     tally.skipped += skipped
     const facts = { producer: boot.producer, boot: boot.boot, untilSeq, skipped }
     if (skipped === 0) log('warn', 'The shared buffer lacked frames; they were appended again.', facts)

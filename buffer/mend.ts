@@ -21,7 +21,8 @@ export interface Mended {
 export const forwardBytes = 1024 * 1024
 
 /**
- * Brings a log up to `untilSeq` of a boot out of what `source` still has; passes what is gone for good or torn.
+ * Brings a log up to `untilSeq` of a boot out of what `source` still has; passes what is gone for good or torn. Of the last frames
+ * nothing may be left that tells how many records they had: `made` is how many the boot had put into all before `untilSeq`.
  * Resolves to how many records were passed. May be repeated, whatever became of the last time.
  */
 export async function mend(
@@ -29,6 +30,7 @@ export async function mend(
   { buffer, writer }: Mended,
   { producer, boot }: ProducerBoot,
   untilSeq: number,
+  made?: number,
 ): Promise<number> {
   let skipped = 0
   let next = await writer.next(producer, boot)
@@ -46,16 +48,25 @@ export async function mend(
     }
     next = first.seq + Math.max(whole.length, 1)
   }
+  if (next < untilSeq && made !== undefined)
+    skipped += await skipThrough({ producer, boot, throughSeq: untilSeq - 1, made }, { buffer, writer })
   return skipped
 }
 
 /** Passes all that lies between what a log has of a boot and `first`, the oldest frame that is left. Resolves to how many records that is. */
-export async function skipTo(first: StampedFrame, { buffer, writer }: Mended): Promise<number> {
-  const { producer, boot, seq, made, count } = first
+export async function skipTo({ seq, made, count, ...boot }: StampedFrame, mended: Mended): Promise<number> {
+  return await skipThrough({ ...boot, throughSeq: seq - 1, made: made - count }, mended)
+}
+
+/** Passes all that a log lacks of a boot up to and including `throughSeq`, by when the boot had made so many records. */
+async function skipThrough(
+  { producer, boot, throughSeq, made }: ProducerBoot & { readonly throughSeq: number; readonly made: number },
+  { buffer, writer }: Mended,
+): Promise<number> {
   const reports = (await buffer.inspect()).flatMap((shard) => shard.producers)
   const known = reports.filter((report) => report.producer === producer && report.boot === boot)
-  const records = known.reduce((rest, { appended, skipped }) => rest - appended - skipped, made - count)
-  await writer.skip({ producer, boot, throughSeq: seq - 1, records: Math.max(0, records) })
+  const records = known.reduce((rest, { appended, skipped }) => rest - appended - skipped, made)
+  await writer.skip({ producer, boot, throughSeq, records: Math.max(0, records) })
   return records
 }
 

@@ -1,8 +1,11 @@
+import type { StampedFrame } from './buffer.ts'
 import type { ProducerBoot } from './mend.ts'
 
 /** How far a boot's frames had come in the shared log when it was last appended to. */
 export interface Tail extends ProducerBoot {
   readonly nextSeq: number
+  /** Records that the boot had put into those frames. */
+  readonly made: number
 }
 
 interface DatedTail extends Tail {
@@ -23,9 +26,10 @@ export class Tails {
     for (const [key, bytes] of state) this.#tails.set(key, JSON.parse(Buffer.from(bytes).toString()))
   }
 
-  note({ producer, boot }: ProducerBoot, nextSeq: number): void {
+  /** The shared log has all up to and including this frame. */
+  note({ producer, boot, seq, made }: Pick<StampedFrame, 'producer' | 'boot' | 'seq' | 'made'>): void {
     const key = `${producer}/${boot}`
-    const tail = { producer, boot, nextSeq, atMs: Date.now() }
+    const tail = { producer, boot, nextSeq: seq + 1, made, atMs: Date.now() }
     this.#tails.set(key, tail)
     this.#changed.set(key, Buffer.from(JSON.stringify(tail)))
   }

@@ -70,6 +70,26 @@ test('what neither log has any more is passed over, and its records are counted'
   await lost[Symbol.asyncDispose]()
 })
 
+test('what a boot that has ended left behind, and neither log has any more, is counted as well', async (t) => {
+  await using setup = await openForwarding(t)
+  const { remote, start, lines } = setup
+  const folder = await spoolFolder(t)
+  const local = await folder.open()
+  const boot = aBoot()
+  await append(local, boot.frame(...paths(5)), boot.frame(...paths(6)))
+  const lost = await (await spoolFolder(t)).open()
+  await start({ local, openRemote: async () => withFaults(lost, {}) }).finish(soon())
+  assert.equal(await local.trim(), 2)
+  await start({ local }).finish(soon())
+  await start({ local }).finish(soon())
+  assert.deepEqual(await producersOf(remote), [
+    { producer: boot.producer, boot: 1, nextSeq: 2, appended: 0, skipped: 11 },
+  ])
+  assert.deepEqual(lines, [['error', 'The shared buffer lacked frames that are gone here too; they were passed over.']])
+  await local[Symbol.asyncDispose]()
+  await lost[Symbol.asyncDispose]()
+})
+
 test('a torn frame is passed over and counted, kept for whoever wants to look, and harms no other', async (t) => {
   await using setup = await openForwarding(t)
   const { remote, start } = setup
