@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs'
-import { BufferUnavailableError } from '../buffer/buffer.ts'
+import { BufferUnavailableError, LogResetError } from '../buffer/buffer.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { didYouMean } from '../runtime/suggest.ts'
+import { HaltError, RetryableError } from '../sinks/sink.ts'
 import {
   BackendError,
   type Command,
@@ -63,18 +64,24 @@ function overview(): string {
   ].join('\n')
 }
 
+/** What the operator can do something about: told in a sentence, and how the process ends. Anything else is a defect. */
+const tellable = [
+  [ConfigError, exitCodes.config],
+  [UsageError, exitCodes.usage],
+  [ValueError, exitCodes.value],
+  [BackendError, exitCodes.backend],
+  [BufferUnavailableError, exitCodes.backend],
+  [LogResetError, exitCodes.backend],
+  [RetryableError, exitCodes.backend],
+  [HaltError, exitCodes.backend],
+] as const
+
 function isForOperator(error: unknown): error is Error {
-  return [ConfigError, UsageError, ValueError, BackendError, BufferUnavailableError].some(
-    (kind) => error instanceof kind,
-  )
+  return tellable.some(([kind]) => error instanceof kind)
 }
 
 function toExitCode(error: unknown): number {
-  if (error instanceof ConfigError) return exitCodes.config
-  if (error instanceof UsageError) return exitCodes.usage
-  if (error instanceof ValueError) return exitCodes.value
-  if (error instanceof BackendError || error instanceof BufferUnavailableError) return exitCodes.backend
-  return exitCodes.error
+  return tellable.find(([kind]) => error instanceof kind)?.[1] ?? exitCodes.error
 }
 
 /** A terminal's Ctrl-C may reach us twice at once, from the terminal and from npm; a person's second one comes later. */
