@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 import type { ProducerBoot } from '../../buffer/mend.ts'
 import type { RecorderCounts } from '../../buffer/recorder.ts'
 
@@ -76,6 +76,7 @@ export class LedgerFile implements Disposable {
 
 /** Reads what a life left, however it ended; undefined where it did not come as far as to record. */
 export function readLedger(path: string): LifeLedger | undefined {
+  if (!existsSync(path)) return undefined
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
   let boot: ProducerBoot | undefined
   let end: LifeLedger['end']
