@@ -16,11 +16,12 @@ import type { ShardReport } from '../ledger.ts'
 import { AttendanceList } from './attendance.ts'
 import { Cluster } from './cluster.ts'
 import { inspect } from './inspect.ts'
-import { minuteGroup, readerKey } from './keys.ts'
+import { readerKey } from './keys.ts'
 import { dropDeadLetters, listDeadLetters, retryDeadLetters } from './letters.ts'
+import { addMinutes } from './minutes.ts'
 import type { KafkaBufferOptions } from './options.ts'
 import { takeReader } from './reader.ts'
-import { added, emptied } from './settlement.ts'
+import { emptied } from './settlement.ts'
 import { Shard } from './shard.ts'
 import { retiredSink } from './sink-record.ts'
 import { put } from './stored.ts'
@@ -108,14 +109,10 @@ class KafkaBuffer implements Buffer {
     return await this.#changed((shard) => retryDeadLetters(shard, sink, ids))
   }
 
-  async minutes(sink: string, { from, to }: { from: number; to: number }): Promise<readonly MinuteSum[]> {
+  async minutes(sink: string, range: { from: number; to: number }): Promise<readonly MinuteSum[]> {
     await Promise.all(this.#shards.map((shard) => shard.state.refresh()))
     const sums = new Map<number, MinuteSum>()
-    for (const shard of this.#shards)
-      for (const value of shard.state.inGroup(minuteGroup(sink))) {
-        if (value.kind !== 'minute' || value.minute < from || value.minute >= to) continue
-        sums.set(value.minute, added(sums.get(value.minute), value))
-      }
+    for (const { state } of this.#shards) addMinutes(sums, state, sink, range)
     return [...sums.values()].sort((a, b) => a.minute - b.minute)
   }
 

@@ -7,7 +7,7 @@
                 pump/<owner>                      a process that delivers, and to which sinks; in the first partition only
                 retries/<sink>                    batches of dead letters that are to be delivered again
                 state/<sink>/<key>                the sink's own state
-                minute/<sink>/<minute>            the minute ledger
+                hour/<sink>/<hour>                the minute ledger, of one hour
     dead        letter/<sink>/<id>                a dead letter
 */
 
@@ -17,7 +17,7 @@ export const readerKey = (sink: string) => `reader/${escaped(sink)}`
 export const pumpKey = (owner: string) => `pump/${escaped(owner)}`
 export const retriesKey = (sink: string) => `retries/${escaped(sink)}`
 export const stateGroup = (sink: string) => `state/${escaped(sink)}`
-export const minuteGroup = (sink: string) => `minute/${escaped(sink)}`
+export const hourGroup = (sink: string) => `hour/${escaped(sink)}`
 export const letterGroup = (sink: string) => `letter/${escaped(sink)}`
 
 /** A key within a group. */

@@ -1,8 +1,8 @@
-import { idSumModulus, type MinuteSum } from '../../record/minute-sum.ts'
 import type { RetrySettlement, Settlement, StoredDeadLetter } from '../buffer.ts'
-import { keyIn, letterGroup, minuteGroup, retriesKey, stateGroup } from './keys.ts'
+import { hourGroup, keyIn, letterGroup, retriesKey, stateGroup } from './keys.ts'
 import { batchesOf, withLetter, withoutBatch, withoutLetter, withStored } from './letters.ts'
 import type { Message } from './message.ts'
+import { withMinutes } from './minutes.ts'
 import type { Shard } from './shard.ts'
 import type { SinkRecord } from './sink-record.ts'
 import { put } from './stored.ts'
@@ -32,7 +32,7 @@ export function settled(
     },
     messages: [
       ...deadLetters.map((letter, i) => withLetter(shard, sink, { ...letter, number: first + i, atMs })),
-      ...withMinutes(shard, sink, minutes),
+      ...withMinutes(shard.state, sink, minutes),
       ...withState(shard, sink, state),
     ],
   }
@@ -62,7 +62,7 @@ export function retrySettled(
           ? withoutLetter(shard, sink, letter.id)
           : withStored(shard, sink, { ...letter, reason })
       }),
-      ...withMinutes(shard, sink, minutes),
+      ...withMinutes(shard.state, sink, minutes),
       ...withState(shard, sink, state),
     ],
   }
@@ -70,32 +70,13 @@ export function retrySettled(
 
 /** Messages that take out all that is kept under a sink's name beside its record. */
 export function emptied(shard: Shard, sink: string): Message[] {
-  const groups = [stateGroup(sink), minuteGroup(sink)].flatMap((group) => [...shard.state.keysOf(group)])
+  const groups = [stateGroup(sink), hourGroup(sink)].flatMap((group) => [...shard.state.keysOf(group)])
   const letters = [...shard.dead.keysOf(letterGroup(sink))]
   return [
     put(shard.state, retriesKey(sink), undefined),
     ...groups.map((key) => put(shard.state, key, undefined)),
     ...letters.map((key) => put(shard.dead, key, undefined)),
   ]
-}
-
-function withMinutes(shard: Shard, sink: string, minutes: readonly MinuteSum[] = []): Message[] {
-  const sums = new Map<number, MinuteSum>()
-  for (const one of minutes) sums.set(one.minute, added(sums.get(one.minute), one))
-  return [...sums.values()].map((sum) => {
-    const key = keyIn(minuteGroup(sink), sum.minute)
-    const known = shard.state.get(key)
-    return put(shard.state, key, { kind: 'minute', ...added(known?.kind === 'minute' ? known : undefined, sum) })
-  })
-}
-
-/** The sum of two sums of one minute. */
-export function added(before: MinuteSum | undefined, { minute, records, idSum }: MinuteSum): MinuteSum {
-  return {
-    minute,
-    records: (before?.records ?? 0) + records,
-    idSum: ((before?.idSum ?? 0) + idSum) % idSumModulus,
-  }
 }
 
 /** An empty value deletes. */

@@ -40,11 +40,10 @@ export interface StoredPump extends Attendance {
   readonly beat: number
 }
 
-export interface StoredMinute {
-  readonly kind: 'minute'
-  readonly minute: number
-  readonly records: number
-  readonly idSum: number
+export interface StoredHour {
+  readonly kind: 'hour'
+  /** Number, records and sum of ids of each minute in turn. */
+  readonly sums: readonly number[]
 }
 
 export interface StoredState {
@@ -58,7 +57,7 @@ export type StateValue =
   | ({ readonly kind: 'reader'; readonly sink: string } & SinkRecord)
   | StoredRetries
   | StoredPump
-  | StoredMinute
+  | StoredHour
   | StoredState
 
 /** A dead letter without its bytes, which stay in Kafka until somebody asks. */

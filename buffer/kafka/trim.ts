@@ -1,7 +1,8 @@
 import { deleteRecordsV2 } from '@platformatic/kafka'
 import { ledgerDays } from '../buffer.ts'
 import type { Cluster } from './cluster.ts'
-import { minuteGroup, trimmedKey } from './keys.ts'
+import { trimmedKey } from './keys.ts'
+import { withoutHours } from './minutes.ts'
 import type { Place } from './places.ts'
 import type { Shard } from './shard.ts'
 import { put } from './stored.ts'
@@ -48,16 +49,12 @@ async function deleteBefore(cluster: Cluster, { log }: Shard, { offset }: Place)
   )
 }
 
-/** Lets go of the minutes that are older than the ledger keeps. */
+/** Lets go of the hours that are older than the ledger keeps. */
 async function forgetMinutes(shard: Shard): Promise<void> {
   await shard.state.refresh()
-  const oldest = Math.floor(Date.now() / 60_000) - ledgerDays * 24 * 60
-  const isOld = (key: string) => Number(key.slice(key.lastIndexOf('/') + 1)) < oldest
+  const oldest = Math.floor(Date.now() / 3_600_000) - ledgerDays * 24
   for (const { sink } of [...shard.sinks()]) {
-    const old = () => [...shard.state.keysOf(minuteGroup(sink))].filter(isOld)
-    if (old().length === 0) continue
-    await shard.ofSink(sink).change(() => {
-      return { messages: old().map((key) => put(shard.state, key, undefined)), result: undefined }
-    })
+    const old = () => withoutHours(shard.state, sink, oldest)
+    if (old().length > 0) await shard.ofSink(sink).change(() => ({ messages: old(), result: undefined }))
   }
 }
