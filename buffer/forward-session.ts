@@ -1,4 +1,4 @@
-import { FrameError, readHead } from '../record/frame.ts'
+import { FrameError, FrameVersionError, readHead } from '../record/frame.ts'
 import type { Log } from '../runtime/log.ts'
 import {
   type Buffer,
@@ -158,7 +158,7 @@ function toStamped({ bytes, count }: Frame): StampedFrame | undefined {
     const head = readHead(bytes)
     return head.count === count ? { ...head, bytes } : undefined
   } catch (error) {
-    if (error instanceof FrameError) return undefined
+    if (error instanceof FrameError && !(error instanceof FrameVersionError)) return undefined
     throw error
   }
 }

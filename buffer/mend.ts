@@ -1,4 +1,4 @@
-import { FrameError, readHead } from '../record/frame.ts'
+import { FrameError, FrameVersionError, readHead } from '../record/frame.ts'
 import type { Buffer, StampedFrame, Writer } from './buffer.ts'
 import type { SqliteBuffer } from './sqlite/sqlite.ts'
 
@@ -74,7 +74,7 @@ function isTorn(frame: StampedFrame): boolean {
   try {
     return readHead(frame.bytes).seq !== frame.seq
   } catch (error) {
-    if (error instanceof FrameError) return true
+    if (error instanceof FrameError && !(error instanceof FrameVersionError)) return true
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import type { Frame } from '../buffer/buffer.ts'
 import type { RequestRecord } from '../record/fields.ts'
-import { decodeFrame, FrameError, frameIdentityBytes, Undecodable } from '../record/frame.ts'
+import { decodeFrame, FrameError, FrameVersionError, frameIdentityBytes, Undecodable } from '../record/frame.ts'
 
 /** One record of a frame, or what stands in its place where it cannot be decoded. */
 export type Entry = RequestRecord | Undecodable
@@ -55,7 +55,7 @@ function toEntries(frame: Frame): readonly Entry[] {
     if (entries.length === frame.count) return entries
     return torn(frame, `the frame holds ${entries.length} records, not the ${frame.count} stamped beside it`)
   } catch (error) {
-    if (!(error instanceof FrameError)) throw error
+    if (!(error instanceof FrameError) || error instanceof FrameVersionError) throw error
     return torn(frame, error.message)
   }
 }

@@ -11,7 +11,7 @@ import { Texts } from './texts.ts'
      0       2   magic      "PF"
      2       1   version    2
      3       1   flags      0
-     4       4   crc        CRC-32 over everything from offset 8
+     4       4   crc        CRC-32 over everything from offset 8, as in every version to come
      8      16   producer   id of the producer, a UUID
     24       4   boot       start of the producer that made the frame
     28       8   seq        the boot's frame counter, from 0
@@ -68,6 +68,9 @@ export class Undecodable {
 export class FrameError extends Error {
   override readonly name = 'FrameError'
 }
+
+/** The frame is whole, but a newer Penstock made it: it is to wait for one that can read it, not to be given up as torn. */
+export class FrameVersionError extends FrameError {}
 
 /** Fields whose texts other records of the frame have as well; those that tell requests apart stand in each record. */
 const sharedNames = fieldNames.filter((name) => kindOf(name) === 'shared')
@@ -134,10 +137,14 @@ export function encodeFrame(records: readonly RequestRecord[], id: FrameId & { r
 export function readHead(bytes: Uint8Array): FrameHead {
   const frame = asBuffer(bytes)
   if (frame.length < headBytes || frame.readUInt16BE(0) !== magic) throw new FrameError('These bytes are not a frame.')
-  if (frame[2] !== version)
-    throw new FrameError(`Frame version ${frame[2]} is not the one that this Penstock reads: ${version}.`)
   if (crc32(frame.subarray(8)) !== frame.readUInt32BE(4))
     throw new FrameError('The frame is torn: its checksum is wrong.')
+  const found = frame.readUInt8(2)
+  if (found > version)
+    throw new FrameVersionError(
+      `A newer Penstock made frame version ${found}; this one reads ${version}: run that one.`,
+    )
+  if (found < version) throw new FrameError(`Frame version ${found} is older than this Penstock reads: ${version}.`)
   const hex = frame.toString('hex', 8, 24)
   return {
     producer: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,

@@ -112,6 +112,21 @@ test('a torn frame is passed over and counted, kept for whoever wants to look, a
   await local[Symbol.asyncDispose]()
 })
 
+test('a frame that a newer Penstock made is not passed over: it waits for one that can read it', async (t) => {
+  await using setup = await openForwarding(t)
+  const { local, remote, start, lines } = setup
+  const { bytes, ...frame } = aBoot().frame('/newer')
+  const newer = Buffer.from(bytes)
+  newer[2]!++ // the version
+  await append(local, { ...frame, bytes: newer })
+  const forwarder = start()
+  await until(() => lines.length > 0)
+  await forwarder[Symbol.asyncDispose]()
+  assert.deepEqual(await producersOf(remote), [])
+  const { backlog, deadLettered } = (await forwardLedger(local)) ?? {}
+  assert.deepEqual({ backlog, deadLettered }, { backlog: 1, deadLettered: 0 })
+})
+
 test('a torn last frame of a boot is passed over too', async (t) => {
   await using setup = await openForwarding(t)
   const { remote, start } = setup

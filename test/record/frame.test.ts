@@ -5,6 +5,7 @@ import {
   decodeFrame,
   encodeFrame,
   FrameError,
+  FrameVersionError,
   layFrame,
   packRecord,
   readHead,
@@ -29,6 +30,14 @@ test('a frame gives back the records and the head that went into it', () => {
   const frame = encodeFrame(records, id)
   assert.deepEqual(decodeFrame(frame), records)
   assert.deepEqual(readHead(frame), { ...id, count: 2 })
+})
+
+test('a whole frame of a newer version is none that is torn', () => {
+  const frame = Buffer.from(encodeFrame([aRecord()], id))
+  frame[2]!++ // the version
+  assert.throws(() => decodeFrame(frame), FrameVersionError)
+  frame[60]!++
+  assert.throws(() => decodeFrame(frame), FrameError)
 })
 
 test('any strings, numbers and tags survive the frame', () => {
