@@ -21,3 +21,7 @@ test('what a producer wrote down is read back, however it ended', async (t) => {
     poison: new Set([2]),
   })
 })
+
+test('a producer that was killed before it could write has left nothing', async (t) => {
+  assert.equal(readLedger(join(await scratchFolder(t), 'life')), undefined)
+})
