@@ -32,7 +32,7 @@ function marks<L extends string>({ name, expr, title, text, tags, color }: Marks
 const versions = series(processMetrics.buildInfo)
 const versionsBefore = offset(versions, '2m')
 
-const firing = selector('ALERTS', ['alertname', 'alertstate', 'severity', 'api'], {
+const firing = selector('ALERTS', ['alertname', 'alertstate', 'severity'], {
   alertname: ['=~', 'Penstock.*'],
   alertstate: 'firing',
 })
@@ -57,8 +57,8 @@ export const annotations: readonly AnnotationQuery[] = [
   }),
   marks({
     name: 'Alerts',
-    expr: count(firing, 'alertname', 'severity', 'api'),
-    title: '{{alertname}} {{api}}',
+    expr: count(firing, 'alertname', 'severity'),
+    title: '{{alertname}}',
     text: '{{severity}}: {{alertname}} fires',
     tags: ['alertname', 'severity'],
     color: 'red',

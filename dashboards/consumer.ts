@@ -34,9 +34,13 @@ function calls<By extends ConsumerLabel = never>(matches: Matches<ConsumerLabel>
 }
 
 /** Share of the requests with a status class; 0 where all went otherwise. */
-function shareOf<By extends ConsumerLabel = never>(status_class: '4xx' | '5xx', ...by: readonly By[]): Expr<By> {
-  const all = calls({}, ...by)
-  return ratio(orZero(calls({ status_class }, ...by), all), where(all, '>', 0))
+function shareOf<By extends ConsumerLabel>(
+  status_class: '4xx' | '5xx',
+  by: readonly By[],
+  matches: Matches<ConsumerLabel> = {},
+): Expr<By> {
+  const all = calls(matches, ...by)
+  return ratio(orZero(calls({ ...matches, status_class }, ...by), all), where(all, '>', 0))
 }
 
 const refusedFor = (outcome: string) => series(consumerRefused, { ...here, outcome: ['=~', outcome] })
@@ -126,7 +130,7 @@ const clientErrors = timeSeries({
   },
   ...{ unit: units.PercentUnit, max: 1, noValue: noRequests },
   links: [toConsumer, toUsage],
-  queries: [line(topLines(shareOf('4xx', 'consumer')), { legend: ['consumer'] })],
+  queries: [line(topLines(shareOf('4xx', ['consumer'], { consumer: ['!=', ''] })), { legend: ['consumer'] })],
 })
 
 const serverErrors = timeSeries({
@@ -138,7 +142,7 @@ const serverErrors = timeSeries({
   },
   ...{ unit: units.PercentUnit, noValue: noRequests },
   links: [toConsumer, toUsage],
-  queries: [line(topLines(shareOf('5xx', 'consumer')), { legend: ['consumer'] })],
+  queries: [line(topLines(shareOf('5xx', ['consumer'], { consumer: ['!=', ''] })), { legend: ['consumer'] })],
 })
 
 const byReason = timeSeries({
@@ -204,7 +208,7 @@ const consumers = table({
   columns: [
     { title: 'Requests', unit: units.Short, decimals: 0, expr: busiest },
     { title: 'Requests/s now', unit: units.RequestsPerSecond, expr: amongBusiest(calls({}, ...rows)) },
-    { title: '4xx', unit: units.PercentUnit, decimals: 2, expr: amongBusiest(shareOf('4xx', ...rows)) },
+    { title: '4xx', unit: units.PercentUnit, decimals: 2, expr: amongBusiest(shareOf('4xx', rows)) },
     {
       title: '5xx',
       unit: units.PercentUnit,
@@ -213,7 +217,7 @@ const consumers = table({
         [0.001, 'orange'],
         [0.01, 'red'],
       ],
-      expr: amongBusiest(shareOf('5xx', ...rows)),
+      expr: amongBusiest(shareOf('5xx', rows)),
     },
     {
       ...{ title: 'Refused', unit: units.Short, decimals: 0 },
@@ -239,8 +243,8 @@ const whoCallsWhat = table({
   },
   columns: [
     { title: 'Requests', unit: units.Short, decimals: 0, expr: pairs },
-    { title: '4xx', unit: units.PercentUnit, decimals: 2, expr: andOn(shareOf('4xx', ...perApi), perApi, pairs) },
-    { title: '5xx', unit: units.PercentUnit, decimals: 2, expr: andOn(shareOf('5xx', ...perApi), perApi, pairs) },
+    { title: '4xx', unit: units.PercentUnit, decimals: 2, expr: andOn(shareOf('4xx', perApi), perApi, pairs) },
+    { title: '5xx', unit: units.PercentUnit, decimals: 2, expr: andOn(shareOf('5xx', perApi), perApi, pairs) },
   ],
 })
 

@@ -16,6 +16,8 @@ export interface PenstockProcess extends AsyncDisposable {
   start(): Promise<void>
   /** SIGTERM. Resolves once it has ended. */
   stop(): Promise<void>
+  /** SIGHUP: it reads its configuration again. */
+  reload(): void
   /** SIGSTOP: it does nothing, and knows nothing of that, until `resume`. */
   pause(): void
   resume(): void
@@ -52,6 +54,10 @@ export async function openPenstock({ configFile, roles, adminUrl }: ProcessOptio
     },
     start: () => server.restart(),
     stop: () => server.stop(),
+    reload() {
+      const pid = server.pid()
+      if (pid !== undefined) process.kill(pid, 'SIGHUP')
+    },
     pause: () => server.pause(),
     resume: () => server.resume(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
