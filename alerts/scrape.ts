@@ -1,15 +1,11 @@
 import { gatewayMetrics } from '../metrics/gateway.ts'
-import { absent, or, rate, selector, series, sum, unless, where } from '../metrics/promql.ts'
+import { absent, max, or, rate, selector, series, sum, unless, where } from '../metrics/promql.ts'
 import { recordMetrics } from '../metrics/records.ts'
 import { alert } from './alert.ts'
 import { dashboards } from './dashboard.ts'
 import type { AlertOptions } from './options.ts'
 
-/** Not to be scraped, or not even known. */
-const down = (job: string, up: number) => {
-  const targets = selector('up', [], { job })
-  return or(where(targets, '<', up), absent(targets))
-}
+const targetsOf = (job: string) => selector('up', [], { job })
 
 /** Prometheus' own view of its targets. */
 export function scrapeAlerts({ jobs }: AlertOptions) {
@@ -19,7 +15,7 @@ export function scrapeAlerts({ jobs }: AlertOptions) {
       severity: 'page',
       source: 'scrape',
       limits: { up: 1 },
-      expr: ({ up }) => down(jobs.gateway, up),
+      expr: ({ up }) => or(where(targetsOf(jobs.gateway), '<', up), absent(targetsOf(jobs.gateway))),
       for: '2m',
       summary: 'Gateway {{ $labels.instance }} cannot be scraped',
       description: 'Prometheus has had no answer from {{ $labels.instance }} (job {{ $labels.job }}) for 2 minutes.',
@@ -45,11 +41,12 @@ export function scrapeAlerts({ jobs }: AlertOptions) {
       severity: 'page',
       source: 'scrape',
       limits: { up: 1 },
-      expr: ({ up }) => down(jobs.pump, up),
+      // As long as one answers, it has taken over what another one had; where it has not, the lag says so.
+      expr: ({ up }) => or(where(max(targetsOf(jobs.pump), 'job'), '<', up), absent(targetsOf(jobs.pump))),
       for: '2m',
-      summary: 'Pump {{ $labels.instance }} cannot be scraped',
+      summary: 'No pump can be scraped',
       description:
-        'Prometheus has had no answer from {{ $labels.instance }} (job {{ $labels.job }}) for 2 minutes. Records wait in the buffer.',
+        'Prometheus has had no answer from any target of job {{ $labels.job }} for 2 minutes. Records wait in the buffer.',
       dashboard: dashboards.internals,
       runbook: {
         means:

@@ -1,3 +1,4 @@
+import { alertsCommand } from './alerts.ts'
 import { auditCommand } from './audit.ts'
 import { bufferCommand } from './buffer.ts'
 import { checkCommand } from './check.ts'
@@ -24,6 +25,7 @@ export const commands = {
   doctor: doctorCommand,
   top: topCommand,
   test: testCommand,
+  alerts: alertsCommand,
   keys: keysCommand,
   sinks: sinksCommand,
   dead: deadCommand,

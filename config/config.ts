@@ -1,10 +1,12 @@
 import * as z from 'zod'
+import { alertOptions, untoldBounds } from '../alerts/options.ts'
 import { buffers } from '../buffer/index.ts'
 import { gatewayOptions } from '../gateway/options.ts'
 import { deliveryOptions, pumpOptions } from '../pump/options.ts'
 import { needsKey } from '../pump/shape/redact.ts'
 import { ConfigError } from '../runtime/check.ts'
 import { listenType } from '../runtime/listen.ts'
+import { didYouMean } from '../runtime/suggest.ts'
 import { sinks } from '../sinks/index.ts'
 import { consoleOptions } from '../usage/options.ts'
 import { type JsonSchema, toConfigError, toFaults } from './faults.ts'
@@ -93,16 +95,36 @@ const parts = z.strictObject({
     .prefault({ prometheus: { type: 'prometheus' }, store: { type: 'store' } })
     .describe('Where records go, by a name of your choice'),
   console: consoleOptions.prefault({}).describe('Where the usage page and the usage API are served'),
+  alerts: alertOptions.prefault({}).describe('What `penstock alerts generate` makes rules of; no process reads it'),
 })
 
 /** The whole configuration: what one file may say. */
-export const configType = parts.superRefine(({ pump, sinks }, context) => {
+export const configType = parts.superRefine(({ pump, sinks, gateway, alerts }, context) => {
   for (const [name, { shape }] of Object.entries(sinks)) {
     if (pump.hashKeys.length > 0 || !needsKey(shape.redact)) continue
     context.addIssue({
       code: 'custom',
       path: ['sinks', name, 'shape', 'redact'],
       message: 'hash needs a key in pump.hashKeys: a plain hash of a name or an address is undone by guessing',
+    })
+  }
+  const bounds = Object.values(sinks).flatMap((sink) =>
+    'latencyObjectives' in sink ? [...sink.durationBuckets, ...sink.latencyObjectives] : [],
+  )
+  for (const { path, bound } of bounds.length > 0 ? untoldBounds(alerts, bounds) : []) {
+    context.addIssue({
+      code: 'custom',
+      path: ['alerts', ...path],
+      message: `${bound} s is no bound of the duration histograms: add it to latencyObjectives of the prometheus sink, or choose one of ${bounds.join(', ')}`,
+    })
+  }
+  const apis = gateway.apis.map(({ name }) => name)
+  for (const name of apis.length > 0 ? Object.keys(alerts.apis) : []) {
+    if (apis.includes(name)) continue
+    context.addIssue({
+      code: 'custom',
+      path: ['alerts', 'apis', name],
+      message: `There is no API "${name}" under gateway.apis.${didYouMean(name, apis)}`,
     })
   }
 })

@@ -29,6 +29,12 @@ sinks:
   prometheus: { type: prometheus } # on the pump's /metrics
   store: { type: store } # the usage page, the API and the command line read it
   # warehouse: { type: clickhouse, url: "http://127.0.0.1:8123", username: penstock, password: "\${file:/run/secrets/clickhouse}" }
+
+# What is promised; then: penstock alerts generate --out /etc/prometheus/rules
+alerts:
+  slo: { availability: 99.9, latency: 99, latencySeconds: 1 }
+  apis:
+    orders: { team: shop, availability: 99.95, latencySeconds: 0.3, requestsPerSecond: 200 }
 `
 
 const width = 100

@@ -21,8 +21,8 @@ const mayImport: Record<string, readonly string[]> = {
   dashboards: ['metrics'],
   alerts: ['metrics'],
   console: ['charts', 'usage'],
-  config: ['record', 'buffer', 'gateway', 'keys', 'pump', 'sinks', 'usage', 'console', 'runtime'],
-  scripts: ['record', 'metrics', 'dashboards', 'config', 'sinks', 'cli', 'runtime', 'test'],
+  config: ['record', 'alerts', 'buffer', 'gateway', 'keys', 'pump', 'sinks', 'usage', 'console', 'runtime'],
+  scripts: ['record', 'alerts', 'metrics', 'dashboards', 'config', 'sinks', 'cli', 'runtime', 'test'],
 }
 
 /** Files that are one list and would be no clearer in two. */

@@ -86,6 +86,12 @@ export const pumpCases: readonly AlertCase[] = [
   at('PenstockPumpDown', 'one does not answer', scraped('penstock-pump', 0), [
     { job: 'penstock-pump', instance: 'a:1' },
   ]),
+  at(
+    'PenstockPumpDown',
+    'one of two answers',
+    { ...scraped('penstock-pump', 0), 'up{job="penstock-pump", instance="b:1"}': flat(1, samples) },
+    [],
+  ),
   at('PenstockPumpDown', 'there is none', scraped('penstock-gateway', 1), [{ job: 'penstock-pump' }]),
   at('PenstockPumpDown', 'it answers', scraped('penstock-pump', 1), []),
   at('PenstockRecordMetricsAbsent', 'requests without metrics', requests, [{}]),
