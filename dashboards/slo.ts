@@ -1,5 +1,5 @@
 import * as units from '@grafana/grafana-foundation-sdk/units'
-import { complement, type Expr, max, min, or, plus, ratio, recorded, sum, times } from '../metrics/promql.ts'
+import { andOn, complement, type Expr, max, min, or, plus, ratio, recorded, sum, times } from '../metrics/promql.ts'
 import {
   answersRate,
   failedRate,
@@ -203,6 +203,9 @@ const volume = timeSeries({
   ],
 })
 
+const fastest = topRows(burn('30d'))
+const amongFastest = (of: Expr<'api'>) => andOn(of, ['api'], fastest)
+
 const objectives = table({
   title: 'Objectives',
   about: {
@@ -214,19 +217,30 @@ const objectives = table({
   ...{ noValue: noRules, height: 10, sortBy: 'Burn 30d' },
   rows: { api: { title: 'API', links: [toApi] } },
   columns: [
-    { title: 'Objective', unit: units.PercentUnit, decimals: 3, expr: complement(availabilityBudget) },
-    { title: 'Availability 30d', unit: units.PercentUnit, decimals: 3, expr: complement(ofApis(failedRatio('30d'))) },
-    { title: 'Budget left', unit: units.PercentUnit, decimals: 1, thresholds: budgetThresholds, expr: left },
-    { title: 'Burn 30d', unit: units.NoUnit, decimals: 2, expr: topRows(burn('30d')) },
-    { title: 'Burn 1d', unit: units.NoUnit, decimals: 2, thresholds: burnThresholds, expr: burn('1d') },
-    { title: 'Burn 1h', unit: units.NoUnit, decimals: 2, thresholds: burnThresholds, expr: burn('1h') },
-    { title: 'In time 30d', unit: units.PercentUnit, decimals: 3, expr: complement(slowOfApis('30d')) },
+    { title: 'Objective', unit: units.PercentUnit, decimals: 3, expr: amongFastest(complement(availabilityBudget)) },
+    {
+      title: 'Availability 30d',
+      unit: units.PercentUnit,
+      decimals: 3,
+      expr: amongFastest(complement(ofApis(failedRatio('30d')))),
+    },
+    {
+      title: 'Budget left',
+      unit: units.PercentUnit,
+      decimals: 1,
+      thresholds: budgetThresholds,
+      expr: amongFastest(left),
+    },
+    { title: 'Burn 30d', unit: units.NoUnit, decimals: 2, expr: fastest },
+    { title: 'Burn 1d', unit: units.NoUnit, decimals: 2, thresholds: burnThresholds, expr: amongFastest(burn('1d')) },
+    { title: 'Burn 1h', unit: units.NoUnit, decimals: 2, thresholds: burnThresholds, expr: amongFastest(burn('1h')) },
+    { title: 'In time 30d', unit: units.PercentUnit, decimals: 3, expr: amongFastest(complement(slowOfApis('30d'))) },
     {
       title: 'Latency budget left',
       unit: units.PercentUnit,
       decimals: 1,
       thresholds: budgetThresholds,
-      expr: slowLeft,
+      expr: amongFastest(slowLeft),
     },
   ],
 })

@@ -1,10 +1,13 @@
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { gatewayMetrics } from '../metrics/gateway.ts'
 import {
+  andOn,
   avg,
   avgOverTime,
+  bottomk,
   changes,
   count,
+  type Expr,
   max,
   min,
   orZero,
@@ -22,7 +25,7 @@ import { stat, stateTimeline, timeSeries } from './panel.ts'
 import { processTable } from './process.ts'
 import { chosen, line } from './query.ts'
 import { latency, latencyOf, noRequests, outcomeColors, percentiles, requestRate } from './request.ts'
-import { table, topLines } from './table.ts'
+import { maxLines, maxRows, table, topLines } from './table.ts'
 
 const link = linksFrom('upstream')
 const here = chosen('api', 'gateway')
@@ -95,7 +98,7 @@ const slowest = stat({
 const states = stateTimeline({
   title: 'Targets',
   about: {
-    shows: 'Each target over time: used by all gateways, by some, or by none.',
+    shows: 'The ten targets in the worst state over time: used by all gateways, by some, or by none.',
     normal: 'Used throughout.',
     act: 'Skipped by all: the target is down. By some: the way from these gateways to it. On and off: it fails now and then, see its log.',
   },
@@ -107,8 +110,11 @@ const states = stateTimeline({
   ],
   mappings: isUsed,
   links: [toUpstream],
-  queries: [line(topLines(avg(targets, ...ofTarget)), { legend: ['upstream', 'target'] })],
+  queries: [line(bottomk(maxLines, avg(targets, ...ofTarget)), { legend: ['upstream', 'target'] })],
 })
+
+const worst = bottomk(maxRows, avg(avgOverTime(targets, '$__range'), ...ofTarget))
+const amongWorst = (of: Expr<'upstream' | 'target'>) => andOn(of, ofTarget, worst)
 
 const uptime = table({
   title: 'Uptime, by target',
@@ -121,7 +127,7 @@ const uptime = table({
   ...{ noValue: noTargets, sortBy: 'Changes' },
   rows: { upstream: { title: 'Upstream', links: [toUpstream] }, target: { title: 'Target' } },
   columns: [
-    { title: 'State', unit: units.NoUnit, mappings: isUsed, expr: avg(targets, ...ofTarget) },
+    { title: 'State', unit: units.NoUnit, mappings: isUsed, expr: amongWorst(avg(targets, ...ofTarget)) },
     {
       ...{ title: 'Uptime', unit: units.PercentUnit, decimals: 2 },
       thresholds: [
@@ -129,16 +135,21 @@ const uptime = table({
         [0.99, 'orange'],
         [0.999, 'green'],
       ],
-      expr: avg(avgOverTime(targets, '$__range'), ...ofTarget),
+      expr: worst,
     },
     {
       title: 'Worst gateway',
       unit: units.PercentUnit,
       decimals: 2,
-      expr: min(avgOverTime(targets, '$__range'), ...ofTarget),
+      expr: amongWorst(min(avgOverTime(targets, '$__range'), ...ofTarget)),
     },
-    { title: 'Changes', unit: units.NoUnit, decimals: 0, expr: max(changes(targets, '$__range'), ...ofTarget) },
-    { title: 'Gateways', unit: units.NoUnit, decimals: 0, expr: count(targets, ...ofTarget) },
+    {
+      title: 'Changes',
+      unit: units.NoUnit,
+      decimals: 0,
+      expr: amongWorst(max(changes(targets, '$__range'), ...ofTarget)),
+    },
+    { title: 'Gateways', unit: units.NoUnit, decimals: 0, expr: amongWorst(count(targets, ...ofTarget)) },
   ],
 })
 

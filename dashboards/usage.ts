@@ -162,7 +162,7 @@ const growth = sqlTable({
     normal: 'Small changes both ways.',
     act: 'A fall to nothing: ask the consumer. A jump: does its plan still fit?',
   },
-  ...{ noValue: 'Nothing changed', height: 10, query: sql('table', ask.growth) },
+  ...{ noValue: 'Nothing changed in this time range', height: 10, query: sql('table', ask.growth) },
   columns: {
     api,
     endpoint,
@@ -182,7 +182,7 @@ const errors = sqlTable({
     normal: 'Few of ours.',
     act: 'Start with the first that is ours, and open its endpoint.',
   },
-  ...{ noValue: 'No errors', height: 10, query: sql('table', ask.errors) },
+  ...{ noValue: 'No errors in this time range', height: 10, query: sql('table', ask.errors) },
   columns: {
     api,
     endpoint,
@@ -203,7 +203,7 @@ const failures = sqlTable({
     normal: 'Few.',
     act: 'Look the trace id up where your traces are.',
   },
-  ...{ noValue: 'Nothing failed', height: 10, query: sql('table', ask.failures) },
+  ...{ noValue: 'Nothing failed in this time range', height: 10, query: sql('table', ask.failures) },
   columns: {
     ts: { title: 'Time', unit: units.DatetimeISO },
     api,

@@ -139,6 +139,11 @@ export function topk<L extends string>(k: number, of: Expr<L>): Expr<L> {
   return { text: `topk(${k}, ${of.text})`, labels: of.labels }
 }
 
+/** The k least at each moment. */
+export function bottomk<L extends string>(k: number, of: Expr<L>): Expr<L> {
+  return { text: `bottomk(${k}, ${of.text})`, labels: of.labels }
+}
+
 /** A quantile of a histogram's observations within a window, by some of its labels. */
 export function quantile<L extends string, By extends Exclude<L, 'le'> = never>(
   q: number,
