@@ -12,8 +12,12 @@ export function cpuUs(pid: number): number {
 
 /** Resident memory of a process with its children, MB. */
 export function residentMb(pid: number): number {
-  const own = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-  return childrenOf(pid).reduce((sum, child) => sum + residentMb(child), own)
+  return childrenOf(pid).reduce((sum, child) => sum + residentMb(child), ownResidentMb(pid))
+}
+
+/** Resident memory of a process alone, MB. */
+export function ownResidentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 }
 
 function childrenOf(pid: number): number[] {

@@ -9,7 +9,8 @@ const number = new Intl.NumberFormat('en-US')
 
 /** What a run found, for people. The last line is the verdict. */
 export function toReport({ recordsPerSecond, minutes }: ChaosOptions, result: ChaosResult): string {
-  const { verdict, faults, leftOut, resumedMs, drainedMs, backlog, freshMs, pumpPeakMb, problems } = result
+  const { verdict, faults, leftOut, resumedMs, drainedMs, backlog, freshMs, pumpPeakMb, pumpFamilyPeakMb, problems } =
+    result
   const columns = ['sink', 'held', 'lost', 'doubled', 'dead letters'].map((title, i) => ({
     title,
     align: i === 0 ? ('left' as const) : ('right' as const),
@@ -27,7 +28,7 @@ export function toReport({ recordsPerSecond, minutes }: ChaosOptions, result: Ch
     ...leftOut.map((line) => `left out  ${line}`),
     `records   ${number.format(verdict.accepted)} durable of ${number.format(verdict.made)} made in ${minutes} minutes (${number.format(result.recordsPerSecond)}/s, ${number.format(recordsPerSecond)}/s wanted); ${number.format(verdict.refused)} refused and counted, ${verdict.poison} poison`,
     `recovery  every sink settled again within ${slowest} ms; ${number.format(backlog.records)} records were left and took ${drainedMs} ms (${number.format(backlog.perSecond)}/s); then a fresh record took ${freshMs} ms`,
-    `memory    ${pumpPeakMb} MB, the most that a pump held`,
+    `memory    ${pumpPeakMb} MB, the most that a pump held; ${pumpFamilyPeakMb} MB with the processes that it tried blocks in`,
     '',
     toTable(columns, rows),
     ...problems.map((problem) => `problem   ${problem}`),

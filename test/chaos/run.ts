@@ -27,6 +27,8 @@ export interface ChaosResult {
   /** How long a record that was made then took to every sink. */
   readonly freshMs: number
   readonly pumpPeakMb: number
+  /** The same with the processes that a pump tries deadly blocks in: one that dies often may have some. */
+  readonly pumpFamilyPeakMb: number
   /** The verdict's, and whatever else went wrong. */
   readonly problems: readonly string[]
 }
@@ -65,6 +67,7 @@ export async function runChaos(options: ChaosOptions, say: Say): Promise<ChaosRe
     ...rest,
     freshMs: Math.round(freshMs),
     pumpPeakMb: Math.round(watching.pumpPeakMb),
+    pumpFamilyPeakMb: Math.round(watching.pumpFamilyPeakMb),
     problems: [...verdict.problems, ...watching.deaths],
   }
 }

@@ -1,4 +1,4 @@
-import { residentMb } from '../../bench/gateway/process.ts'
+import { ownResidentMb, residentMb } from '../../bench/gateway/process.ts'
 import { until } from '../services/until.ts'
 import type { ChaosSystem } from './system.ts'
 
@@ -6,6 +6,8 @@ import type { ChaosSystem } from './system.ts'
 export interface Watch extends Disposable {
   /** Most that any pump held at once. */
   readonly pumpPeakMb: number
+  /** The same with the processes that it tries deadly blocks in. */
+  readonly pumpFamilyPeakMb: number
   /** Processes of ours that ended although nobody ended them, as sentences. */
   readonly deaths: readonly string[]
   /** To be called around whatever may end a process. */
@@ -21,8 +23,12 @@ export function watch({ servers, pumps }: ChaosSystem): Watch {
   const expected = new Set<string>()
   const deaths: string[] = []
   let pumpPeakMb = 0
+  let pumpFamilyPeakMb = 0
   const look = () => {
-    for (const pump of pumps) pumpPeakMb = Math.max(pumpPeakMb, memoryOf(pump.pid()))
+    for (const pump of pumps) {
+      pumpPeakMb = Math.max(pumpPeakMb, memoryOf(pump.pid(), ownResidentMb))
+      pumpFamilyPeakMb = Math.max(pumpFamilyPeakMb, memoryOf(pump.pid(), residentMb))
+    }
     for (const [name, server] of servers) {
       const exit = server.exit()
       if (exit === undefined || expected.has(name)) continue
@@ -38,6 +44,9 @@ export function watch({ servers, pumps }: ChaosSystem): Watch {
     get pumpPeakMb() {
       return pumpPeakMb
     },
+    get pumpFamilyPeakMb() {
+      return pumpFamilyPeakMb
+    },
     deaths,
     async expecting(target, work) {
       expected.add(target)
@@ -51,9 +60,9 @@ export function watch({ servers, pumps }: ChaosSystem): Watch {
   }
 }
 
-function memoryOf(pid: number | undefined): number {
+function memoryOf(pid: number | undefined, measure: (pid: number) => number): number {
   try {
-    return pid === undefined ? 0 : residentMb(pid)
+    return pid === undefined ? 0 : measure(pid)
   } catch {
     return 0 // it has just ended
   }
