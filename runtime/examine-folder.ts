@@ -20,7 +20,7 @@ export interface FolderNeeds {
   /** Free bytes below which nothing can be written at all. */
   readonly reserveBytes?: number
   /** The option that says how much may come to lie in it. */
-  readonly limit: string
+  readonly limit?: string
   /** Whether what lies in it must survive a power cut and be locked by one process against others. */
   readonly holds: 'database' | 'files'
   readonly statfs?: (path: string) => Promise<FileSystem>
@@ -93,7 +93,7 @@ function examineRoom(path: string, freeBytes: number, { growthBytes, reserveByte
     return warning(
       'disk',
       `${free}, where ${bytesText(growthBytes)} more may be wanted.`,
-      `Make room, or lower ${limit}.`,
+      limit === undefined ? 'Make room.' : `Make room, or lower ${limit}.`,
     )
   return fine('disk', `${free}; at most ${bytesText(growthBytes)} more will be wanted.`)
 }

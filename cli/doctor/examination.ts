@@ -53,8 +53,17 @@ export function examineAll(config: Config, interrupted: AbortSignal): readonly E
   return all
 }
 
-/** What does not end in time, or fails, is a finding too. */
-async function inTime(
+/** What does not end in time, or fails, is a finding too. Rejects only when the whole was interrupted, which whoever awaits the first part hears. */
+function inTime(
+  examine: (signal: AbortSignal) => Promise<readonly Finding[]>,
+  interrupted: AbortSignal,
+): Promise<readonly Finding[]> {
+  const findings = limited(examine, interrupted)
+  findings.catch(() => {})
+  return findings
+}
+
+async function limited(
   examine: (signal: AbortSignal) => Promise<readonly Finding[]>,
   interrupted: AbortSignal,
 ): Promise<readonly Finding[]> {
@@ -76,7 +85,6 @@ function examineDataFolder(dataDir: string): Promise<readonly Finding[]> {
   return examineFolder(dataDir, {
     files: ['', '-wal', '-shm'].map((ending) => file + ending),
     growthBytes: keysBytes,
-    limit: 'what else is on the disk',
     holds: 'database',
   })
 }
@@ -102,8 +110,10 @@ function examineBuffer(config: Config, interrupted: AbortSignal): Examination[] 
     return await inTime(() => examineLog(config), interrupted)
   }
   const examinations: Examination[] = [{ subject: `buffer ${type}`, findings: place }]
-  if (config.roles.includes('pump')) examinations.push({ subject: 'log', findings: content() })
-  return examinations
+  if (!config.roles.includes('pump')) return examinations
+  const findings = content()
+  findings.catch(() => {}) // as above
+  return [...examinations, { subject: 'log', findings }]
 }
 
 async function examineLog(config: Config): Promise<readonly Finding[]> {

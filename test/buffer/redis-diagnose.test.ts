@@ -4,6 +4,7 @@ import { diagnoseRedis } from '../../buffer/redis/diagnose.ts'
 import { redisOptions } from '../../buffer/redis/options.ts'
 import { freePort } from '../services/port.ts'
 import { openRedis, type RedisOptions } from '../services/redis.ts'
+import { openRedisCluster } from '../services/redis-cluster.ts'
 import { redisUrl } from '../services/shared.ts'
 import { openClient, openLog, type RedisInput } from './redis-log.ts'
 
@@ -86,6 +87,17 @@ test('replicas that nobody waits for, or that are missing, are told; so is a rep
   assert.equal((await diagnose({ urls: [primary.url], waitReplicas: 1 })).levels.replicas, 'ok')
   const { levels, isOpenable } = await diagnose({ urls: [replica.url] })
   assert.deepEqual([levels.role, isOpenable], ['error', false])
+})
+
+test('a Cluster is examined by all of its primaries', async (t) => {
+  const cluster = await openRedisCluster()
+  t.after(() => cluster[Symbol.asyncDispose]())
+  const input = { urls: cluster.nodes.map(({ url }) => url), cluster: true, shards: 4, prefix: 'c' }
+  assert.equal((await diagnose(input)).isOpenable, false)
+  await openLog(t, input)
+  const { levels, isOpenable } = await diagnose(input)
+  assert.deepEqual([levels.server, levels.rights, levels.clock, levels.replicas], ['ok', 'ok', 'ok', 'warning'])
+  assert.equal(isOpenable, true)
 })
 
 test('a user that lacks rights is told which it needs', async (t) => {

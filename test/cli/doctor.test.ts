@@ -225,6 +225,15 @@ test('on a terminal each part has a headline, and lines fit its width', async (t
   assert.ok(lines.every(isLongOnlyByPath), lines.join('\n'))
 })
 
+test('an interruption ends it at once and in silence, whatever is still being asked', async (t) => {
+  const { file } = await aConfig(t, { buffer: { type: 'kafka', brokers: [`127.0.0.1:${await freePort()}`] } })
+  const interrupted = new AbortController()
+  const terminal = { out: () => {}, isTty: false, columns: 80, env: {}, interrupted: interrupted.signal }
+  const ran = main(['doctor', '--config', file], terminal, assert.fail)
+  interrupted.abort(new Error('Interrupted by SIGINT.'))
+  assert.equal(await ran, 0)
+})
+
 test('text is wrapped between words, and what is longer than a line stays whole', () => {
   assert.deepEqual(wrapped('one two three', 8), ['one two', 'three'])
   assert.deepEqual(wrapped('a verylongword b', 5), ['a', 'verylongword', 'b'])
