@@ -134,13 +134,13 @@ test('a sink that the log has not seen, and a server that is away, are told with
   const config = join(dataDir, 'penstock.yaml')
   const url = `mongodb://user:hush@127.0.0.1:${await freePort()}/x`
   writeFileSync(config, JSON.stringify({ dataDir, sinks: { mongo: { type: 'mongo', url, connectTimeoutMs: 200 } } }))
+  const buffer = await openSqliteBuffer({ dir: dataDir, maxBytes: 1e9 })
+  t.after(() => buffer[Symbol.asyncDispose]())
   const unseen = await run('resend', '--sink', 'mongo', '--from', '1h', '--config', config)
   assert.deepEqual(
     [unseen.code, unseen.errors],
     [4, 'The log has not delivered to mongo yet: the pump does, from its startAt on.\n'],
   )
-  const buffer = await openSqliteBuffer({ dir: dataDir, maxBytes: 1e9 })
-  t.after(() => buffer[Symbol.asyncDispose]())
   const reader = await buffer.reader({ sink: 'mongo', shard: '0', owner: 'test', startAt: 'oldest' })
   await reader?.[Symbol.asyncDispose]()
   const away = await run('resend', '--sink', 'mongo', '--from', '1h', '--config', config)
