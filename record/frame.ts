@@ -54,7 +54,7 @@ export interface FrameHead extends FrameId {
   readonly count: number
 }
 
-/** A record in a frame that could not be decoded: kept as bytes, so that it becomes a dead letter and harms no neighbour. */
+/** A record in a frame that could not be decoded: kept as a frame of its own, so that it becomes a dead letter and harms no neighbour. */
 export class Undecodable {
   readonly bytes: Uint8Array
   readonly reason: string
@@ -171,7 +171,13 @@ export function decodeFrame(bytes: Uint8Array): (RequestRecord | Undecodable)[] 
   const records = new Array<RequestRecord | Undecodable>(count)
   for (let i = 0; i < count; i++) {
     const end = at + frame.readUInt32BE(headBytes + i * 4)
-    records[i] = decodeRecord(frame, at, end, (values) => toRecord(values, texts))
+    try {
+      const values: unknown = packr.unpack(frame, { start: at, end })
+      if (!Array.isArray(values)) throw new TypeError('not a list of values')
+      records[i] = toRecord(values, texts)
+    } catch (error) {
+      records[i] = new Undecodable(sliceFrame(frame, i), error instanceof Error ? error.message : String(error))
+    }
     at = end
   }
   return records
@@ -196,21 +202,6 @@ export function sliceFrame(bytes: Uint8Array, index: number): Uint8Array {
 }
 
 type ToRecord = (values: readonly unknown[], texts: readonly string[]) => RequestRecord
-
-function decodeRecord(
-  frame: Buffer,
-  start: number,
-  end: number,
-  toRecord: (values: readonly unknown[]) => RequestRecord,
-): RequestRecord | Undecodable {
-  try {
-    const values: unknown = packr.unpack(frame, { start, end })
-    if (Array.isArray(values)) return toRecord(values)
-    return new Undecodable(Buffer.from(frame.subarray(start, end)), 'not a list of values')
-  } catch (error) {
-    return new Undecodable(Buffer.from(frame.subarray(start, end)), String(error))
-  }
-}
 
 const decoders = new Map<string, ToRecord>()
 
