@@ -1,4 +1,4 @@
-import { createClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { toClickHouse } from '../e2e/config.ts'
 import type { DashboardFile, PanelFile, TargetFile } from './dashboard-file.ts'
 import { interpolate, type Looking, timing, type Values, valuesOf } from './interpolate.ts'
@@ -15,7 +15,9 @@ type Row = Readonly<Record<string, unknown>>
 
 /** Runs every query of a dashboard over ClickHouse as the plugin of Grafana would. */
 export async function verifyClickHouse(dashboard: DashboardFile, options: VerifyClickHouseOptions): Promise<Verdict> {
-  await using client = toDisposable(createClient(toClickHouse(options.url)))
+  await using client = toDisposable(
+    createClient({ ...toClickHouse(options.url), log: { level: ClickHouseLogLevel.OFF } }),
+  )
   const rowsOf = (sql: string) => client.rowsOf(toSql(sql, dashboard, options))
   const panels = dashboard.panels.flatMap((panel) => (panel.targets ?? []).map((target) => ({ panel, target })))
   const results = []
@@ -32,6 +34,20 @@ export async function verifyClickHouse(dashboard: DashboardFile, options: Verify
     mostSeries: Math.max(0, ...results.map(({ series }) => series)),
     panelsWithExemplars: 0,
   }
+}
+
+/** The rows of one panel. */
+export async function rowsOfPanel(
+  dashboard: DashboardFile,
+  title: string,
+  options: VerifyClickHouseOptions,
+): Promise<readonly Row[]> {
+  const sql = dashboard.panels.find((panel) => panel.title === title)?.targets?.[0]?.rawSql
+  if (!sql) throw new Error(`${dashboard.title} has no panel "${title}" with SQL.`)
+  await using client = toDisposable(
+    createClient({ ...toClickHouse(options.url), log: { level: ClickHouseLogLevel.OFF } }),
+  )
+  return await client.rowsOf(toSql(sql, dashboard, options))
 }
 
 function toDisposable(client: ReturnType<typeof createClient>) {
