@@ -18,7 +18,7 @@ export async function verifyClickHouse(dashboard: DashboardFile, options: Verify
   await using client = toDisposable(
     createClient({ ...toClickHouse(options.url), log: { level: ClickHouseLogLevel.OFF } }),
   )
-  const rowsOf = (sql: string) => client.rowsOf(toSql(sql, dashboard, options))
+  const rowsOf = async (sql: string) => await client.rowsOf(toSql(sql, dashboard, options))
   const panels = dashboard.panels.flatMap((panel) => (panel.targets ?? []).map((target) => ({ panel, target })))
   const results = []
   for (const { panel, target } of panels) results.push(await verifyTarget(panel, target, rowsOf))
