@@ -1,17 +1,22 @@
+import { printable, widthOf } from './cells.ts'
+
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'
 }
 
 /** Rows as a table for a terminal, its columns as wide as what stands in them. */
-export function toTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
+export function toTable(columns: readonly Column[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(printable))
+  const widths = columns.map(({ title }, i) =>
+    rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), title.length),
+  )
   const toLine = (cells: readonly string[]) =>
     columns
       .map(({ align }, i) => {
         const cell = cells[i] ?? ''
-        const width = widths[i] ?? 0
-        return align === 'right' ? cell.padStart(width) : cell.padEnd(width)
+        const padding = ' '.repeat((widths[i] ?? 0) - widthOf(cell))
+        return align === 'right' ? padding + cell : cell + padding
       })
       .join('  ')
       .trimEnd()

@@ -5,9 +5,10 @@ import type { RequestRecord } from '../record/fields.ts'
 import { decodeFrame, FrameError, Undecodable } from '../record/frame.ts'
 import { openLog } from '../runtime/log.ts'
 import { wait } from '../runtime/wait.ts'
+import { printable } from './cells.ts'
 import { type Command, exitCodes, type OptionValues, textOf, ValueError } from './command.ts'
 import { configOf, configOption } from './files.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 
 const readBytes = 1024 * 1024
 /** 200 ms: as good as at once for a person who watches. */
@@ -44,7 +45,7 @@ export const tapCommand: Command = {
   async run(values, _positionals, terminal) {
     const matches = toMatch(values)
     const limit = toLimit(values)
-    await using buffer = await openBuffer(configOf(values, terminal), openLog({ level: 'warn' }))
+    await using buffer = await openExistingBuffer(configOf(values, terminal), openLog({ level: 'warn' }))
     let left = limit
     for await (const record of follow(buffer, terminal.interrupted)) {
       if (!matches(record)) continue
@@ -113,9 +114,4 @@ function toLine({ ts, status, method, path, api, consumer, totalUs, outcome }: R
   const ms = (totalUs / 1000).toFixed(1).padStart(8)
   const who = [api || '(no api)', consumer || '(no consumer)', ...(outcome === 'ok' ? [] : [outcome])].join('  ')
   return `${time}  ${status}  ${ms} ms  ${printable(`${method} ${path}`)}  ${printable(who)}\n`
-}
-
-/** What clients chose is shown, never obeyed: a terminal takes control characters for commands. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, '\u{fffd}')
 }
