@@ -39,11 +39,16 @@ export const moment = z.string().transform((text, context) => {
   const ms = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text)
     ? Date.parse(text)
     : Number.NaN
-  if (Number.isNaN(ms) || ms < 0) {
+  if (Number.isNaN(ms) || ms < 0 || !isDay(text.slice(0, 10))) {
     context.addIssue(`"${text}" is no time: write it as 2026-11-21T09:00:00Z, or as 2026-11-21 for midnight in UTC.`)
   }
   return ms
 })
+
+/** Whether the calendar has it: Date.parse takes February 31st for a day of March. */
+function isDay(text: string): boolean {
+  return new Date(text).toISOString().startsWith(text)
+}
 
 /** A span of time, milliseconds. */
 export const span = z.string().transform((text, context) => {
