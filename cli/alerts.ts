@@ -10,6 +10,7 @@ import { configOf, configOption } from './files.ts'
 export const alertsCommand: Command = {
   summary: 'Writes alert and recording rules for Prometheus, or alerts for Grafana',
   usage: 'generate [--format prometheus|grafana] [--out DIR]',
+  operands: 1,
   options: {
     config: configOption,
     format: { type: 'string', value: 'NAME', doc: 'prometheus or grafana', default: 'prometheus' },

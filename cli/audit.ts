@@ -15,7 +15,7 @@ import {
 } from './command.ts'
 import { configOf, configOption } from './files.ts'
 import { chosenSinks, openHoldings } from './holdings.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 import { toTimeMs } from './time.ts'
 
@@ -33,14 +33,13 @@ export const auditCommand: Command = {
     'penstock audit --from 2026-11-20 --to 2026-11-21 --sink warehouse',
     'penstock audit --from 7d | jq -r \'select(.kind == "missing").id\'',
   ],
-  async run(values, positionals, terminal) {
-    if (positionals.length > 0) throw new UsageError(`penstock audit takes options only, not "${positionals[0]}".`)
+  async run(values, _positionals, terminal) {
     const range = toRange(values, Date.now())
     const config = configOf(values, terminal)
     const judged = chosenSinks(config, textOf(values, 'sink'))
     const log = openLog({ level: 'warn' })
     await using opened = new AsyncDisposableStack()
-    const buffer = opened.use(await openBuffer(config, log))
+    const buffer = opened.use(await openExistingBuffer(config, log))
     const sinks = await openHoldings(config, log, opened)
     const findings: Finding[] = []
     try {

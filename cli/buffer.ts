@@ -4,17 +4,18 @@ import { verify } from '../buffer/verify.ts'
 import { openLog } from '../runtime/log.ts'
 import { type Command, exitCodes, type Terminal, UsageError } from './command.ts'
 import { configOf, configOption } from './files.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 
 export const bufferCommand: Command = {
   summary: 'Shows what the buffer holds, and checks every frame of it',
   usage: 'inspect | verify',
+  operands: 1,
   options: { config: configOption },
   examples: ['penstock buffer inspect', 'penstock buffer verify'],
   async run(values, [verb], terminal) {
     if (verb !== 'inspect' && verb !== 'verify') throw new UsageError('penstock buffer takes inspect or verify.')
-    await using buffer = await openBuffer(configOf(values, terminal), openLog({ level: 'warn' }))
+    await using buffer = await openExistingBuffer(configOf(values, terminal), openLog({ level: 'warn' }))
     return await (verb === 'inspect' ? inspect(buffer, terminal) : check(buffer, terminal))
   },
 }

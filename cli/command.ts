@@ -31,6 +31,8 @@ export interface Command {
   /** What stands behind the command's name, such as `FILE`. */
   readonly usage: string
   readonly options: Readonly<Record<string, CommandOption>>
+  /** Words that it takes beside options, at most; none where it is absent. A word too many is refused, never passed over. */
+  readonly operands?: number
   readonly examples?: readonly string[]
   /** Resolves to the exit code. */
   run(values: OptionValues, positionals: readonly string[], terminal: Terminal): Promise<number>
@@ -70,12 +72,25 @@ export function parseCommand(name: string, command: Command, args: readonly stri
   }
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const tooMany = values.help === true ? undefined : positionals[command.operands ?? 0]
+    if (tooMany !== undefined) throw new UsageError(unexpected(name, command, tooMany))
     return { values: values as OptionValues, positionals } // no option is declared as multiple
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : error} See penstock ${name} --help.`, {
-      cause: error,
-    })
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${toSentence(error)} See penstock ${name} --help.`, { cause: error })
   }
+}
+
+function unexpected(name: string, { operands, usage }: Command, word: string): string {
+  if (!operands) return `penstock ${name} takes options only, not "${word}". See penstock ${name} --help.`
+  return `"${word}" is a word too many: penstock ${name} ${usage}`
+}
+
+/** What parseArgs found wrong; it takes several lines to say that a value may not begin with a dash. */
+function toSentence(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const option = /^Option '.*?(--[^' ]+).*' argument is ambiguous/.exec(message)?.[1]
+  return option ? `${option} lacks its value; one that begins with a dash is written ${option}=-1.` : message
 }
 
 /** A command's help page. */

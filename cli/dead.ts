@@ -5,12 +5,13 @@ import { openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError, ValueError } from './command.ts'
 import { configOf, configOption } from './files.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 
 export const deadCommand: Command = {
   summary: 'Shows the records that sinks refused, delivers them again, or lets go of them',
   usage: 'list [SINK] | show SINK ID… | retry SINK ID…|--all | drop SINK ID…|--all',
+  operands: Number.POSITIVE_INFINITY,
   options: {
     config: configOption,
     all: { type: 'boolean', doc: 'All dead letters of the sink' },
@@ -28,8 +29,10 @@ export const deadCommand: Command = {
         `penstock dead takes list, show, retry or drop.${didYouMean(verb ?? '', Object.keys(verbs))} See penstock dead --help.`,
       )
     }
+    if (verb === 'list' && ids.length > 0)
+      throw new UsageError(`penstock dead list takes one sink; penstock dead show ${sink} ID… shows letters.`)
     const config = configOf(values, terminal)
-    await using buffer = await openBuffer(config, openLog({ level: 'warn' }))
+    await using buffer = await openExistingBuffer(config, openLog({ level: 'warn' }))
     const known = [...new Set((await buffer.inspect()).flatMap(({ ledgers }) => ledgers.map((ledger) => ledger.sink)))]
     if (sink !== undefined && !known.includes(sink))
       throw new UsageError(`The log knows no sink "${sink}".${didYouMean(sink, known)}`)

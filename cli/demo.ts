@@ -29,8 +29,15 @@ export const demoCommand: Command = {
     await using opened = new AsyncDisposableStack()
     const upstream = opened.use(await openDemoUpstream())
     const file = join(dataDir, 'penstock.yaml')
-    mkdirSync(dataDir, { recursive: true })
-    writeFileSync(file, toDemoConfig({ dataDir, upstream: upstream.url, port }))
+    try {
+      mkdirSync(dataDir, { recursive: true })
+      writeFileSync(file, toDemoConfig({ dataDir, upstream: upstream.url, port }))
+    } catch (error) {
+      throw new UsageError(
+        `--data: ${error instanceof Error ? error.message : error}. Name a folder that can be written to.`,
+        { cause: error },
+      )
+    }
     const config = loadConfig(file, { env: terminal.env })
     const keys = await freshKeys(keysFile(dataDir))
     const { addresses, failed } = await openRoles({ config, file, roles: config.roles, log, terminal }, opened)

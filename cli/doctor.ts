@@ -1,6 +1,6 @@
 import { checkRoles } from '../config/config.ts'
 import type { Finding } from '../runtime/finding.ts'
-import { type Command, exitCodes, type Terminal, textOf, UsageError } from './command.ts'
+import { type Command, exitCodes, type Terminal, textOf } from './command.ts'
 import { type Examination, examineAll } from './doctor/examination.ts'
 import { configOf, configOption, defaultConfigFile } from './files.ts'
 import { wrapped } from './wrap.ts'
@@ -10,8 +10,7 @@ export const doctorCommand: Command = {
   usage: '',
   options: { config: configOption },
   examples: ['penstock doctor', `penstock doctor | jq -r 'select(.level != "ok") | .subject + ": " + .found'`],
-  async run(values, positionals, terminal) {
-    if (positionals.length > 0) throw new UsageError(`penstock doctor takes options only, not "${positionals[0]}".`)
+  async run(values, _positionals, terminal) {
     const config = configOf(values, terminal)
     checkRoles(config, config.roles)
     const { roles, buffer, sinks } = config

@@ -3,12 +3,13 @@ import { openLog } from '../runtime/log.ts'
 import { type Command, exitCodes, type Terminal, textOf, UsageError } from './command.ts'
 import { configOf, configOption } from './files.ts'
 import { chosenSinks, openHoldings } from './holdings.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 
 export const eraseCommand: Command = {
   summary: 'Erases one consumer’s records from every sink that can be reached, and says what stays',
   usage: '--consumer NAME [--org NAME] [--sink NAME] --yes',
+  operands: 1,
   options: {
     config: configOption,
     consumer: { type: 'string', value: 'NAME', doc: 'Whose records' },
@@ -25,7 +26,7 @@ export const eraseCommand: Command = {
     const chosen = chosenSinks(config, textOf(values, 'sink'))
     const log = openLog({ level: 'warn' })
     await using opened = new AsyncDisposableStack()
-    const buffer = opened.use(await openBuffer(config, log))
+    const buffer = opened.use(await openExistingBuffer(config, log))
     const person = { org: textOf(values, 'org') ?? '', consumer } // org has a default
     const sinks = (await openHoldings(config, log, opened))
       .filter(({ name }) => chosen.has(name))
@@ -56,14 +57,17 @@ function show(results: readonly ErasedFromSink[], { out }: Terminal): void {
   out(
     toTable(
       columns,
-      results.map((result) => [result.sink, ...numbers.map((name) => cell(result[name]))]),
+      results.map((result) => [
+        result.sink,
+        ...numbers.map((name) => cell(name === 'found' && result.failure !== undefined ? undefined : result[name])),
+      ]),
     ),
   )
   for (const { sink, notes, failure, waiting } of results) {
     if (failure !== undefined) out(`${sink} could not be erased from: ${failure}\n`)
     if (waiting > 0)
       out(
-        `${sink}: ${waiting.toLocaleString('en')} records are on their way to it. Erase again when they are delivered.\n`,
+        `${sink}: ${waiting === 1 ? '1 record is' : `${waiting.toLocaleString('en')} records are`} on their way to it. Erase again when they are delivered.\n`,
       )
     for (const note of notes) out(`${sink}: ${note}\n`)
   }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import * as z from 'zod'
 import type { Config } from '../config/config.ts'
 import { joinPath } from '../gateway/template.ts'
@@ -7,13 +6,14 @@ import type { Outcome } from '../record/outcome.ts'
 import { aRecord } from '../record/sample.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { readLines } from '../sources/access-log.ts'
-import { UsageError, ValueError } from './command.ts'
+import { ValueError } from './command.ts'
+import { checkReadable } from './files.ts'
 
 const fieldNames = Object.keys(recordType.shape)
 
 /** The records of a file, a JSON object a line. What a line leaves out is as in any plausible record. Throws ValueError with every fault. */
 export async function readExamples(file: string): Promise<RequestRecord[]> {
-  if (!existsSync(file)) throw new UsageError(`There is no file ${file}.`)
+  checkReadable(file)
   const records: RequestRecord[] = []
   const faults: string[] = []
   for await (const { number, line } of readLines(file)) {

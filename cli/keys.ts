@@ -2,13 +2,15 @@ import type { Config } from '../config/config.ts'
 import { type KeyEntry, KeyError } from '../keys/keys.ts'
 import { openSqliteKeys } from '../keys/sqlite/store.ts'
 import { didYouMean } from '../runtime/suggest.ts'
-import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError } from './command.ts'
+import { moment, span } from '../usage/query.ts'
+import { type Command, exitCodes, type OptionValues, type Terminal, textOf, UsageError, ValueError } from './command.ts'
 import { configOf, configOption, keysFile } from './files.ts'
 import { toTable } from './table.ts'
 
 export const keysCommand: Command = {
   summary: 'Creates, lists and revokes API keys',
   usage: 'create --consumer NAME | list | revoke ID',
+  operands: 2,
   options: {
     config: configOption,
     consumer: { type: 'string', value: 'NAME', doc: 'Owner of the key; the consumer must be in the configuration' },
@@ -63,6 +65,10 @@ async function list(store: Store, values: OptionValues, { out, isTty }: Terminal
     for (const entry of entries) out(`${JSON.stringify(entry)}\n`)
     return exitCodes.ok
   }
+  if (entries.length === 0) {
+    out('No keys.\n')
+    return exitCodes.ok
+  }
   const columns = ['id', 'consumer', 'key', 'label', 'created', 'expires', 'last used', 'state'].map((title) => ({
     title,
   }))
@@ -102,10 +108,9 @@ function toDay(ms: number | undefined): string {
 
 /** `90d`, `12h` from now, or a date, as Unix milliseconds. */
 function toTime(text: string): number {
-  const span = /^(\d+)([dh])$/.exec(text)
-  if (span) return Date.now() + Number(span[1]) * (span[2] === 'd' ? 86_400_000 : 3_600_000)
-  const date = Date.parse(text)
-  if (Number.isNaN(date))
-    throw new UsageError(`--expires takes a date such as 2027-01-31, or a span such as 90d, not "${text}".`)
-  return date
+  const ahead = span.safeParse(text)
+  if (ahead.success) return Date.now() + ahead.data
+  const at = moment.safeParse(text)
+  if (at.success) return at.data
+  throw new ValueError(`--expires takes a date such as 2027-01-31, or a span such as 90d, not "${text}".`)
 }

@@ -107,10 +107,10 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.me
     out: (text) => process.stdout.write(text),
     isTty: process.stdout.isTTY === true,
     get columns() {
-      return process.stdout.columns ?? 80 // a window changes its size
+      return process.stdout.columns || 80 // a window changes its size; a serial console or `docker exec` may say 0
     },
     get rows() {
-      return process.stdout.rows
+      return process.stdout.rows || undefined
     },
     env: process.env,
     interrupted: interruption(),

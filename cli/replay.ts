@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { Pool } from 'undici'
 import { wait } from '../runtime/wait.ts'
 import { type AccessLogEntry, parseAccessLog, readLines } from '../sources/access-log.ts'
 import { type Command, exitCodes, textOf, UsageError } from './command.ts'
+import { checkReadable } from './files.ts'
 
 export interface ReplayOptions {
   /** Gateway to send to, such as http://127.0.0.1:8080. */
@@ -90,6 +90,7 @@ export async function* readAccessLog(
 export const replayCommand: Command = {
   summary: 'Sends the requests of an access log through a gateway',
   usage: 'access-log FILE --target URL [--speed N]',
+  operands: 2,
   options: {
     target: { type: 'string', value: 'URL', doc: 'Gateway to send to' },
     speed: { type: 'string', value: 'N', doc: 'Times the pace of the log; without it as fast as answers come' },
@@ -101,9 +102,10 @@ export const replayCommand: Command = {
     if (kind !== 'access-log' || file === undefined)
       throw new UsageError('Say what to replay: penstock replay access-log FILE --target URL')
     const target = textOf(values, 'target')
-    if (target === undefined || URL.parse(target)?.pathname !== '/')
+    const { protocol = '', pathname = '' } = URL.parse(target ?? '') ?? {}
+    if (target === undefined || !/^https?:$/.test(protocol) || pathname !== '/')
       throw new UsageError('--target takes the address of a gateway without a path, such as http://127.0.0.1:8080.')
-    if (!existsSync(file)) throw new UsageError(`There is no file ${file}.`)
+    checkReadable(file)
     const concurrency = toPositive('concurrency', textOf(values, 'concurrency') ?? '')
     if (!Number.isInteger(concurrency)) throw new UsageError('--concurrency takes a whole number.')
     const speed = textOf(values, 'speed')

@@ -17,7 +17,7 @@ import {
   ValueError,
 } from './command.ts'
 import { configOf, configOption } from './files.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { definitionOf } from './sink-definition.ts'
 import { toTimeMs } from './time.ts'
 
@@ -38,8 +38,7 @@ export const resendCommand: Command = {
     'penstock resend --sink mongo --from 1h',
     'penstock resend --sink mongo --from 2026-11-21T09:00:00Z --to 2026-11-21T10:00:00Z',
   ],
-  async run(values, positionals, terminal) {
-    if (positionals.length > 0) throw new UsageError(`penstock resend takes options only, not "${positionals[0]}".`)
+  async run(values, _positionals, terminal) {
     const nowMs = Date.now()
     const { fromMs, toMs } = toTimes(values, nowMs)
     const config = configOf(values, terminal)
@@ -47,7 +46,7 @@ export const resendCommand: Command = {
     const log = openLog({ level: 'warn' })
     const context = { name, log, dataDir: config.dataDir }
     await using opened = new AsyncDisposableStack()
-    const buffer = opened.use(await openBuffer(config, log))
+    const buffer = opened.use(await openExistingBuffer(config, log))
     const reports = await buffer.inspect()
     if (!reports.some(({ ledgers }) => ledgers.some((ledger) => ledger.sink === name)))
       throw new ValueError(`The log has not delivered to ${name} yet: the pump does, from its startAt on.`)

@@ -3,7 +3,7 @@ import { openLog } from '../runtime/log.ts'
 import { didYouMean } from '../runtime/suggest.ts'
 import { type Command, exitCodes, type Terminal, UsageError } from './command.ts'
 import { configOf, configOption } from './files.ts'
-import { openBuffer } from './roles/buffer.ts'
+import { openExistingBuffer } from './roles/buffer.ts'
 import { toTable } from './table.ts'
 
 const terms = [
@@ -18,11 +18,12 @@ const terms = [
 export const sinksCommand: Command = {
   summary: 'Shows how far each sink has come, and retires one that is gone for good',
   usage: 'list | retire NAME',
+  operands: 2,
   options: { config: configOption },
   examples: ['penstock sinks list', 'penstock sinks retire old-warehouse'],
   async run(values, [verb, name], terminal) {
     const config = configOf(values, terminal)
-    await using buffer = await openBuffer(config, openLog({ level: 'warn' }))
+    await using buffer = await openExistingBuffer(config, openLog({ level: 'warn' }))
     const ledgers = (await buffer.inspect()).flatMap(({ shard, ledgers }) =>
       ledgers.map((ledger) => ({ shard, ...ledger })),
     )
@@ -44,6 +45,10 @@ export const sinksCommand: Command = {
 function list(ledgers: readonly ({ readonly shard: string } & Ledger)[], { out, isTty }: Terminal): number {
   if (!isTty) {
     for (const ledger of ledgers) out(`${JSON.stringify(ledger)}\n`)
+    return exitCodes.ok
+  }
+  if (ledgers.length === 0) {
+    out('No sink has begun to read the log.\n')
     return exitCodes.ok
   }
   const columns = [{ title: 'sink' }, { title: 'shard' }, ...terms.map((title) => ({ title, align: 'right' as const }))]

@@ -39,8 +39,7 @@ export const topCommand: Command = {
     'penstock top --once --url http://pump-1:8082,http://pump-2:8082',
     `penstock top | jq -c '.sinks[] | [.sink, .state, .lagRecords]'`,
   ],
-  async run(values, positionals, terminal) {
-    if (positionals.length > 0) throw new UsageError(`penstock top takes options only, not "${positionals[0]}".`)
+  async run(values, _positionals, terminal) {
     const urls = urlsOf(values, terminal)
     if (values.once) await showOnce(urls, terminal)
     else if (terminal.isTty) await showLive(urls, terminal)

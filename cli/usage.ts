@@ -37,11 +37,12 @@ export const usageCommand: Command = {
       if (value !== undefined) query.set(name, value)
     }
     const answer = await ask(
-      `${textOf(values, 'url') ?? defaultUrl}/v1/usage?${query}`,
+      `${(textOf(values, 'url') ?? defaultUrl).replace(/\/+$/, '')}/v1/usage?${query}`,
       env.PENSTOCK_TOKEN,
       interrupted,
     )
     if (answer.status >= 400) return refuse(answer)
+    if (!answer.type.startsWith(types[format])) throw new BackendError(notOurs(answer))
     out(
       format === 'json' && !values.json ? toText(JSON.parse(answer.body) as UsageResult) : `${answer.body.trimEnd()}\n`,
     ) // as the API's schema says
@@ -51,14 +52,18 @@ export const usageCommand: Command = {
 
 interface Answer {
   readonly status: number
+  readonly type: string
   readonly body: string
+  readonly origin: string
 }
 
 async function ask(url: string, token: string | undefined, signal: AbortSignal): Promise<Answer> {
-  if (!URL.canParse(url)) throw new UsageError('--url takes the address of a console, such as http://127.0.0.1:8083.')
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new UsageError('--url takes the address of a console, such as http://127.0.0.1:8083.')
   try {
     const response = await fetch(url, { signal, headers: token ? { authorization: `Bearer ${token}` } : {} })
-    return { status: response.status, body: await response.text() }
+    const { status, headers: named } = response
+    return { status, type: named.get('content-type') ?? '', body: await response.text(), origin: new URL(url).origin }
   } catch (error) {
     signal.throwIfAborted()
     throw new BackendError(
@@ -68,7 +73,16 @@ async function ask(url: string, token: string | undefined, signal: AbortSignal):
   }
 }
 
-function refuse({ status, body }: Answer): never {
+const types = { json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv' } as const
+
+function notOurs({ origin, status }: Answer): string {
+  return `Something else than a console of Penstock answers at ${origin}, with HTTP ${status}. Name the console with --url.`
+}
+
+function refuse(answer: Answer): never {
+  const { status, type, body } = answer
+  if (status !== 401 && status < 500 && !type.startsWith('application/problem+json'))
+    throw new BackendError(notOurs(answer))
   const detail = problemDetail(body)
   if (status === 401)
     throw new UsageError('The console asks for a token: set PENSTOCK_TOKEN to the one in its configuration.')
