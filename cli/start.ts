@@ -32,6 +32,8 @@ export interface OpenedRoles {
   readonly failed: Promise<never>
   /** Takes over what can change while requests run: the gateway's part. Absent where no gateway runs here. */
   readonly reload?: (next: Config) => Promise<void> | void
+  /** A changed configuration could not be read. */
+  readonly reloadFailed?: () => void
 }
 
 /** Starts the roles: the gateway in this process, and beside it pump and console in a child, so that neither touches a request. `opened` stops them. */
@@ -50,11 +52,12 @@ export async function openRoles(options: RunOptions, opened: AsyncDisposableStac
     opened.use(child)
     addresses = child.addresses
   }
-  const { urls, adminUrl, reload } = await openGatewayRole(config, log, opened)
+  const { urls, adminUrl, reload, reloadFailed } = await openGatewayRole(config, log, opened)
   return {
     addresses: { ...addresses, gateway: urls, gatewayAdmin: adminUrl },
     failed: new Promise<never>(() => {}),
     reload,
+    reloadFailed,
   }
 }
 
@@ -74,14 +77,22 @@ async function openOthers(
 /** Reads the configuration again at SIGHUP; a broken one changes nothing. */
 function reloadOnHangup(
   { file, log, terminal }: RunOptions,
-  { reload }: OpenedRoles,
+  { reload, reloadFailed }: OpenedRoles,
   opened: AsyncDisposableStack,
 ): void {
+  const loaded = () => {
+    try {
+      return loadConfig(file, { env: terminal.env })
+    } catch (error) {
+      reloadFailed?.()
+      throw error
+    }
+  }
   const onHangup = async () => {
     if (!reload)
       return log('info', 'Only a gateway takes a changed configuration while it runs; restart the other roles.')
     try {
-      await reload(loadConfig(file, { env: terminal.env }))
+      await reload(loaded())
     } catch (error) {
       log('error', 'The changed configuration was not taken; the last one holds.', { error })
     }

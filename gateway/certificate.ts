@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { ConfigError } from '../runtime/check.ts'
@@ -34,6 +35,9 @@ export async function openCertificate(
       cause,
     })
   })
+  const { certificateFile } = files
+  const inUse = ({ cert }: CertificateContext) => counts.certificate(certificateFile, expiryMs(cert))
+  inUse(context)
   let seen = await fingerprint(files)
   let notify: (context: CertificateContext) => void = () => {}
   const look = async () => {
@@ -41,11 +45,13 @@ export async function openCertificate(
     if (now === seen) return
     seen = now
     try {
-      notify(await read(files))
-      counts.reloaded('ok')
+      const changed = await read(files)
+      notify(changed)
+      inUse(changed)
+      counts.reloaded('ok', certificateFile)
       log('info', 'Certificate was read again.', { ...files })
     } catch (error) {
-      counts.reloaded('failed')
+      counts.reloaded('failed', certificateFile)
       log('error', 'Changed certificate cannot be used; the one before stays.', { ...files, error })
     }
   }
@@ -64,6 +70,11 @@ async function read({ certificateFile, keyFile }: CertificateFiles): Promise<Cer
   const [cert, key] = await Promise.all([readFile(certificateFile), readFile(keyFile)])
   createSecureContext({ cert, key }) // throws where the two do not fit
   return { cert, key }
+}
+
+/** Of the first certificate in the file: the gateway's own. */
+function expiryMs(pem: Buffer): number {
+  return Date.parse(new X509Certificate(pem).validTo)
 }
 
 /** Differs when either file was replaced or written; a file that is missing for a moment is a difference too. */

@@ -40,6 +40,8 @@ export interface Gateway extends AsyncDisposable {
    * as before, where they cannot be used. Addresses and certificates' files stay as they are until the next start.
    */
   reload(options: GatewayOptions): void
+  /** A changed configuration could not even be read; the last one holds, and the metrics say so. */
+  reloadFailed(): void
 }
 
 /** Opens the gateway; resolves when it listens. Throws ConfigError where its options cannot be used. */
@@ -66,7 +68,7 @@ class RunningGateway implements Gateway, Core {
   snapshot: Snapshot
   wallOffsetMs = wallOffsetMs()
   isDraining = false
-  readonly #targets = new Targets()
+  readonly #targets: Targets
   readonly #listeners: Listener[] = []
   /** Tells whether a reload changes anything, without keeping 150,000 routes for it. */
   #fingerprint: string
@@ -79,6 +81,7 @@ class RunningGateway implements Gateway, Core {
     this.keyring = keyring
     this.limiter = limiter ?? new LocalLimiter()
     this.log = log
+    this.#targets = new Targets(log)
     this.snapshot = this.#compile(options)
     this.#fingerprint = fingerprintOf(options)
     this.live = new Live(() => {
@@ -103,22 +106,26 @@ class RunningGateway implements Gateway, Core {
 
   reload(options: GatewayOptions): void {
     const fingerprint = fingerprintOf(options)
-    if (fingerprint === this.#fingerprint) return
+    if (fingerprint === this.#fingerprint) return void this.counts.unchanged(configuration)
     const { listen } = this.snapshot
     try {
       const snapshot = this.#compile(options)
       this.#retired.push(this.snapshot)
       this.snapshot = snapshot
     } catch (error) {
-      this.counts.reloaded('failed')
+      this.counts.reloaded('failed', configuration)
       throw error
     }
     this.#fingerprint = fingerprint
     for (const listener of this.#listeners) listener.configure(options)
-    this.counts.reloaded('ok')
+    this.counts.reloaded('ok', configuration)
     this.log('info', 'Gateway took another configuration.', { apis: options.apis.length })
     if (!isDeepStrictEqual(options.listen, listen))
       this.log('warn', 'Listeners change at the next start only.', { urls: this.urls })
+  }
+
+  reloadFailed(): void {
+    this.counts.reloaded('failed', configuration)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,6 +173,9 @@ class RunningGateway implements Gateway, Core {
     )
   }
 }
+
+/** How the counts call it, beside the files of certificates. */
+const configuration = 'configuration'
 
 const shutDown: Problem = {
   status: 503,

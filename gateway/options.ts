@@ -138,6 +138,32 @@ export const upstreamOptions = z.strictObject({
   connectMs: duration(3_000).describe('Wait for a connection, milliseconds'),
   responseMs: duration(60_000).describe('Wait for the head of the answer, milliseconds'),
   idleMs: duration(60_000).describe('Longest pause within a body, milliseconds'),
+  health: z
+    .strictObject({
+      path: z
+        .string()
+        .regex(/^\/[^#\s]*$/, 'a path begins with a slash')
+        .default('/')
+        .describe('What is asked for with GET, behind the path of the target’s URL'),
+      intervalMs: duration(5_000).describe('Time between two checks, milliseconds'),
+      timeoutMs: duration(2_000).describe('Wait for the whole answer, milliseconds'),
+      healthyAfter: z
+        .int()
+        .positive()
+        .default(2)
+        .describe('Checks in a row that a target passes before it is used again'),
+      unhealthyAfter: z
+        .int()
+        .positive()
+        .default(3)
+        .describe('Checks in a row that a target fails before it is skipped'),
+      expectStatus: z
+        .array(z.int().min(100).max(599))
+        .default([])
+        .describe('Statuses that are well; none: every 2xx and 3xx'),
+    })
+    .optional()
+    .describe('Health checks of each target; without them only requests tell whether it is up'),
   failures: z.int().positive().default(3).describe('Failures in a row after which a target is skipped for a while'),
   skipMs: duration(10_000).describe('How long a failing target is skipped before one request tries it, milliseconds'),
   failureStatuses: z

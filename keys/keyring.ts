@@ -1,5 +1,5 @@
 import { hashKey } from './format.ts'
-import type { HashedKey, KeyEntry, Keyring } from './keys.ts'
+import type { DeadUses, HashedKey, KeyEntry, Keyring } from './keys.ts'
 
 /** Brings a keyring what changes in a store, wherever that lives. */
 export interface KeyFeed extends AsyncDisposable {
@@ -34,11 +34,15 @@ interface Slot {
 const keyMaxLength = 256
 /** 16,384: raw keys whose slot is known without hashing, 3 MB when full; saves 0.3 of 0.4 µs a request. */
 const recentMax = 16_384
+/** 100: owners of dead keys that are counted by name; whoever tries keys must not make series. */
+const deadOwnersMax = 100
+const others = '__other__'
 
 class MemoryKeyring implements Keyring {
   readonly #byHash = new Map<string, Slot>()
   /** Slots of known keys by the key itself. A slot is never replaced, so what is remembered here is never stale. */
   readonly #recent = new Map<string, Slot>()
+  readonly #deadUses = new Map<string, { expired: number; revoked: number }>()
   readonly #now: () => number
   readonly #touchEveryMs: number
   #feed: KeyFeed | undefined
@@ -69,7 +73,34 @@ class MemoryKeyring implements Keyring {
 
   findDead(key: string): KeyEntry | undefined {
     const slot = this.#slotOf(key)
-    return slot && isDead(slot, this.#now()) ? slot.entry : undefined
+    if (!slot || !isDead(slot, this.#now())) return undefined
+    this.#countDead(slot.entry)
+    return slot.entry
+  }
+
+  expiring(consumersMax: number): readonly (KeyEntry & { readonly expiresAtMs: number })[] {
+    const now = this.#now()
+    const first = new Map<string, KeyEntry & { readonly expiresAtMs: number }>()
+    for (const slot of this.#byHash.values()) {
+      const { entry, expiresAtMs } = slot
+      if (entry.expiresAtMs === undefined || isDead(slot, now)) continue
+      if (expiresAtMs < (first.get(entry.consumer)?.expiresAtMs ?? Number.POSITIVE_INFINITY))
+        first.set(entry.consumer, { ...entry, expiresAtMs })
+    }
+    return [...first.values()].sort((a, b) => a.expiresAtMs - b.expiresAtMs).slice(0, consumersMax)
+  }
+
+  deadUses(): readonly DeadUses[] {
+    return [...this.#deadUses].flatMap(([consumer, counts]) =>
+      (['expired', 'revoked'] as const).map((reason) => ({ consumer, reason, count: counts[reason] })),
+    )
+  }
+
+  #countDead({ consumer, revokedAtMs }: KeyEntry): void {
+    const name = this.#deadUses.has(consumer) || this.#deadUses.size < deadOwnersMax ? consumer : others
+    const counts = this.#deadUses.get(name) ?? { expired: 0, revoked: 0 }
+    counts[revokedAtMs === undefined ? 'expired' : 'revoked']++
+    this.#deadUses.set(name, counts)
   }
 
   #slotOf(key: string): Slot | undefined {

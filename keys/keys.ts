@@ -65,8 +65,19 @@ export interface Keyring extends AsyncDisposable {
   find(key: string): KeyEntry | undefined
   /** Whose key this was: the entry of an expired or revoked one, so that a refusal can name its owner. */
   findDead(key: string): KeyEntry | undefined
+  /** Of each consumer the live key that expires first, soonest first, of so many consumers at most. */
+  expiring(consumersMax: number): readonly (KeyEntry & { readonly expiresAtMs: number })[]
+  /** How often dead keys were asked for here, by owner; owners beyond the first hundred are counted as `__other__`. */
+  deadUses(): readonly DeadUses[]
   /** Keys known, dead ones too. */
   readonly size: number
+}
+
+/** Requests with keys of a consumer that work no more. */
+export interface DeadUses {
+  readonly consumer: string
+  readonly reason: 'expired' | 'revoked'
+  readonly count: number
 }
 
 /** What was asked cannot be done; the message says why and what to do. */

@@ -9,6 +9,7 @@ import { expose } from '../../runtime/exposition.ts'
 import type { Log } from '../../runtime/log.ts'
 import { keysFile } from '../files.ts'
 import { toRecorderOptions } from './buffer.ts'
+import { registerKeyMetrics } from './key-metrics.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
 /** Runs the gateway with its keys, its way into the log and its admin endpoints; `opened` stops them, the gateway first. */
@@ -18,6 +19,7 @@ export async function openGatewayRole(config: Config, log: Log, opened: AsyncDis
   const recorder = opened.use(await openRecorder({ ...toRecorderOptions(config), log }))
   registerRecorderMetrics(recorder, registry)
   const keyring = opened.use(await openSqliteKeyring({ file: keysFile(config.dataDir), log }))
+  registerKeyMetrics(keyring, registry)
   const gateway = opened.use(await openGateway(config.gateway, { recorder, keyring, registry, log }))
   const admin = opened.use(
     await openAdmin({
@@ -28,5 +30,10 @@ export async function openGatewayRole(config: Config, log: Log, opened: AsyncDis
       log,
     }),
   )
-  return { urls: gateway.urls, adminUrl: admin.url, reload: (next: Config) => gateway.reload(next.gateway) }
+  return {
+    urls: gateway.urls,
+    adminUrl: admin.url,
+    reload: (next: Config) => gateway.reload(next.gateway),
+    reloadFailed: () => gateway.reloadFailed(),
+  }
 }

@@ -69,6 +69,49 @@ test('a key stops at the moment it expires', async () => {
   assert.deepEqual(keyring.findDead(key), entry)
 })
 
+test('of each consumer the live key that expires first is told, soonest first', async () => {
+  const feed = fakeFeed()
+  await using keyring = await openKeyring(feed.open, { now: () => 1000 })
+  const add = (consumer: string, entry: Partial<KeyEntry>) => feed.add({ consumer, ...entry }).entry.id
+  add('acme', { expiresAtMs: 9000 })
+  const acme = add('acme', { expiresAtMs: 5000 })
+  const shop = add('shop', { expiresAtMs: 4000 })
+  add('shop', { expiresAtMs: 500 })
+  add('shop', { expiresAtMs: 2000, revokedAtMs: 900 })
+  add('forever', {})
+  assert.deepEqual(
+    keyring.expiring(10).map(({ id, expiresAtMs }) => [id, expiresAtMs]),
+    [
+      [shop, 4000],
+      [acme, 5000],
+    ],
+  )
+  assert.deepEqual(
+    keyring.expiring(1).map(({ id }) => id),
+    [shop],
+  )
+})
+
+test('uses of dead keys are counted by owner and reason, in bounded memory', async () => {
+  const feed = fakeFeed()
+  await using keyring = await openKeyring(feed.open, { now: () => 5000 })
+  const expired = feed.add({ consumer: 'acme', expiresAtMs: 4000 }).key
+  const revoked = feed.add({ consumer: 'acme', revokedAtMs: 4000 }).key
+  for (const key of [expired, expired, revoked]) keyring.findDead(key)
+  keyring.findDead('unknown')
+  assert.deepEqual(keyring.deadUses(), [
+    { consumer: 'acme', reason: 'expired', count: 2 },
+    { consumer: 'acme', reason: 'revoked', count: 1 },
+  ])
+  for (let i = 0; i < 200; i++) keyring.findDead(feed.add({ consumer: `c${i}`, expiresAtMs: 1 }).key)
+  const uses = keyring.deadUses()
+  assert.equal(new Set(uses.map(({ consumer }) => consumer)).size, 101)
+  assert.deepEqual(
+    uses.find(({ consumer, reason }) => consumer === '__other__' && reason === 'expired'),
+    { consumer: '__other__', reason: 'expired', count: 101 },
+  )
+})
+
 test('the last use of each key is noted once a turn, and at the end', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const feed = fakeFeed()
