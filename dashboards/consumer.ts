@@ -14,6 +14,7 @@ import {
 } from '../metrics/promql.ts'
 import { recordMetrics } from '../metrics/records.ts'
 import { finish } from './finish.ts'
+import { keyRow } from './key-row.ts'
 import { linksFrom } from './link.ts'
 import { stat, timeSeries } from './panel.ts'
 import { chosen, line } from './query.ts'
@@ -258,5 +259,6 @@ export const consumer = finish({
     { title: 'Errors', panels: [clientErrors, serverErrors] },
     { title: 'Refusals', panels: [byReason, limited, unknown] },
     { title: 'Consumers', panels: [consumers, whoCallsWhat] },
+    keyRow,
   ],
 })

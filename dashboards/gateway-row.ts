@@ -1,8 +1,9 @@
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { gatewayMetrics, recorderMetrics } from '../metrics/gateway.ts'
-import { increase, max, rate, series, sum } from '../metrics/promql.ts'
+import { increase, max, min, minus, now, rate, series, sum } from '../metrics/promql.ts'
 import { linksFrom } from './link.ts'
-import { timeSeries } from './panel.ts'
+import { isFresh } from './mapping.ts'
+import { stat, timeSeries } from './panel.ts'
 import { chosen, line } from './query.ts'
 import { outcomeColors } from './request.ts'
 import { topLines } from './table.ts'
@@ -116,8 +117,40 @@ const spoolBytes = timeSeries({
   queries: [line(topLines(max(series(recorderMetrics.spoolBytes, here), 'instance')), { legend: ['instance'] })],
 })
 
+const fresh = stat({
+  title: 'Configuration',
+  about: {
+    shows: 'Whether every gateway works with what its files say now.',
+    normal: 'In use.',
+    act: 'Not taken: a change is broken, and the gateway works on with what it had. Its log names the fault; `penstock check` does too.',
+  },
+  ...{ unit: units.NoUnit, width: 12, noValue: noGateway },
+  thresholds: [
+    [0, 'red'],
+    [1, 'green'],
+  ],
+  mappings: isFresh,
+  queries: [line(min(series(gatewayMetrics.configFresh, here)), { name: 'configuration' })],
+})
+
+const certificate = stat({
+  title: 'First certificate to expire',
+  about: {
+    shows: 'How long the certificate in use lasts that expires first.',
+    normal: 'Weeks.',
+    act: 'Renew it: the gateway takes changed files by itself. `penstock_certificate_expires_timestamp_seconds` names the file.',
+  },
+  ...{ unit: units.DurationSeconds, width: 12, decimals: 0, noValue: 'No gateway listens with `tls`' },
+  thresholds: [
+    [0, 'red'],
+    [7 * 86_400, 'orange'],
+    [20 * 86_400, 'green'],
+  ],
+  queries: [line(minus(min(series(gatewayMetrics.certificateExpires, here)), now), { name: 'left' })],
+})
+
 /** How the gateways fare, and their records on the way into the log. */
 export const gatewayRow = {
   title: 'Gateway',
-  panels: [seen, inFlight, reloads, records, refused, ring, spool, spoolBytes],
+  panels: [seen, inFlight, records, refused, ring, spool, spoolBytes, reloads, fresh, certificate],
 }

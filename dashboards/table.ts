@@ -57,8 +57,8 @@ export interface TableSpec<L extends string> extends Omit<PanelSpec, 'unit' | 't
   /** Labels that make a row. */
   readonly rows: { readonly [K in L]: LabelColumn<NoInfer<L>> }
   readonly columns: readonly ValueColumn<NoInfer<L>>[]
-  /** Title of the column whose greatest value stands first. */
-  readonly sortBy: string
+  /** Title of the column whose greatest value stands first, or its least. */
+  readonly sortBy: string | { readonly title: string; readonly isDescending: false }
 }
 
 const labelUnit = 'string'
@@ -136,7 +136,7 @@ export function sqlMatrix({ query, row, column, value, ...spec }: SqlMatrixSpec)
 interface Arrangement {
   readonly titles: readonly (readonly [name: string, title: string])[]
   readonly overrides: readonly Override[]
-  readonly sortBy?: string
+  readonly sortBy?: TableSpec<string>['sortBy']
   readonly transforms: readonly { readonly id: string; readonly options: object }[]
 }
 
@@ -157,10 +157,15 @@ function toTable(
     {
       defaults: { ...fieldOf(field), custom: { ...tables.defaultFieldConfig(), filterable: true } },
       overrides,
-      options: { ...tables.defaultOptions(), ...(sortBy ? { sortBy: [{ displayName: sortBy, desc: true }] } : {}) },
+      options: { ...tables.defaultOptions(), ...(sortBy ? { sortBy: [toSorting(sortBy)] } : {}) },
       transformations: [...transforms, { id: 'organize', options: organize }],
     },
   )
+}
+
+function toSorting(sortBy: TableSpec<string>['sortBy']): { displayName: string; desc: boolean } {
+  if (typeof sortBy === 'string') return { displayName: sortBy, desc: true }
+  return { displayName: sortBy.title, desc: sortBy.isDescending }
 }
 
 /** Rows of a table that are shown: more than a person reads, and few enough for the browser. */

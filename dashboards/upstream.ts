@@ -15,6 +15,7 @@ import {
   ratio,
   series,
   sum,
+  times,
   where,
 } from '../metrics/promql.ts'
 import { recordMetrics } from '../metrics/records.ts'
@@ -32,7 +33,8 @@ const here = chosen('api', 'gateway')
 const toApi = link('endpoint', 'Open the API', { api: 'api' })
 const toUpstream = link('upstream', 'Only this upstream', { upstream: 'upstream' })
 const { requests } = recordMetrics
-const targets = series(gatewayMetrics.upstreamUp, chosen('upstream', 'instance'))
+const ofInstance = chosen('upstream', 'instance')
+const targets = series(gatewayMetrics.upstreamUp, ofInstance)
 const ofTarget = ['upstream', 'target'] as const
 const noTargets = 'No upstream found: Prometheus must scrape /metrics of the gateways’ admin ports'
 const upstreamFailures = 'upstream_error|upstream_timeout|upstream_unreachable'
@@ -149,7 +151,48 @@ const uptime = table({
       decimals: 0,
       expr: amongWorst(max(changes(targets, '$__range'), ...ofTarget)),
     },
+    {
+      ...{ title: 'Since', unit: units.DateTimeFromNow },
+      expr: amongWorst(times(max(series(gatewayMetrics.upstreamChanged, ofInstance), ...ofTarget), 1000)),
+    },
     { title: 'Gateways', unit: units.NoUnit, decimals: 0, expr: amongWorst(count(targets, ...ofTarget)) },
+  ],
+})
+
+const noChecks = 'No health checks: set `health` at an upstream'
+
+const checkLatency = timeSeries({
+  title: 'Health check latency, by target',
+  about: {
+    shows: 'How long targets took for their last health check; the ten slowest.',
+    normal: 'Steady, and far below the check’s timeout.',
+    act: 'Rising before the target is skipped: it is overloaded.',
+  },
+  ...{ unit: units.Seconds, noValue: noChecks },
+  links: [toUpstream],
+  queries: [
+    line(topLines(max(series(gatewayMetrics.upstreamHealthSeconds, ofInstance), ...ofTarget)), { legend: ofTarget }),
+  ],
+})
+
+const failedChecks = timeSeries({
+  title: 'Failed health checks, by target',
+  about: {
+    shows: 'Health checks per second that failed, of all gateways; the ten targets with the most.',
+    normal: '0.',
+    act: 'Ask the target for the check’s path yourself, from a gateway: status and time say what is wrong.',
+  },
+  ...{ unit: units.CountsPerSecond, noValue: noChecks },
+  links: [toUpstream],
+  queries: [
+    line(
+      topLines(
+        sum(rate(series(gatewayMetrics.upstreamHealthChecks, { ...ofInstance, result: 'failed' })), ...ofTarget),
+      ),
+      {
+        legend: ofTarget,
+      },
+    ),
   ],
 })
 
@@ -237,7 +280,7 @@ export const upstream = finish({
   ...{ from: 'now-6h', refresh: '30s' },
   rows: [
     { title: 'Now', panels: [used, without, failing, slowest] },
-    { title: 'Availability', panels: [states, uptime] },
+    { title: 'Availability', panels: [states, uptime, checkLatency, failedChecks] },
     { title: 'Failures', panels: [byOutcome, byApi] },
     { title: 'Latency', panels: [latencies, latencyByApi, ownTime, waiting] },
     { title: 'Processes', panels: [processTable([link('internals', 'What it does', { instance: 'instance' })])] },

@@ -7,6 +7,7 @@ import { toRuleFile } from '../../alerts/prometheus.ts'
 import { recordingGroups } from '../../alerts/recording.ts'
 import { keysFile } from '../../cli/files.ts'
 import { openSqliteKeys } from '../../keys/sqlite/store.ts'
+import { type Certificate, makeCertificate } from '../services/certificate.ts'
 import { freePort } from '../services/port.ts'
 import { openPrometheus, type PrometheusServer } from '../services/prometheus.ts'
 import { openRedis } from '../services/redis.ts'
@@ -14,7 +15,7 @@ import { clickhouseUrl } from '../services/shared.ts'
 import { until } from '../services/until.ts'
 import { toClickHouse } from './config.ts'
 import { openPenstock } from './process.ts'
-import { callVariously, consumers, openVariedUpstream, responseMs } from './varied-traffic.ts'
+import { callVariously, consumers, deadKey, openVariedUpstream, responseMs } from './varied-traffic.ts'
 
 /** Gateway and pump under traffic of every kind, and a Prometheus that scrapes them. */
 export interface Observed extends AsyncDisposable {
@@ -27,7 +28,7 @@ export interface ObservedOptions {
   readonly scrapeSeconds: number
 }
 
-type Ports = Readonly<Record<'gateway' | 'gatewayAdmin' | 'pumpAdmin' | 'nothing', number>>
+type Ports = Readonly<Record<'gateway' | 'gatewayTls' | 'gatewayAdmin' | 'pumpAdmin' | 'nothing', number>>
 
 /** Starts everything, and traffic that ends in every way there is; resolves once Prometheus has scraped both. */
 export async function openObserved(t: TestContext, { scrapeSeconds }: ObservedOptions): Promise<Observed> {
@@ -42,12 +43,14 @@ export async function openObserved(t: TestContext, { scrapeSeconds }: ObservedOp
   const upstream = opening.use(await openVariedUpstream())
   const ports: Ports = {
     gateway: await freePort(),
+    gatewayTls: await freePort(),
     gatewayAdmin: await freePort(),
     pumpAdmin: await freePort(),
     nothing: await freePort(),
   }
   const configFile = join(folder, 'penstock.yaml')
-  const config = toConfig({ dataDir, ports, clickhouse, redisUrl: redis.url, upstreamUrl: upstream.url })
+  const tls = await makeCertificate(join(folder, 'tls'))
+  const config = toConfig({ dataDir, tls, ports, clickhouse, redisUrl: redis.url, upstreamUrl: upstream.url })
   await writeFile(configFile, JSON.stringify(config, null, 2)) // JSON is YAML
   const keys = await createKeys(dataDir)
 
@@ -80,19 +83,31 @@ const localUrl = (port: number) => `http://127.0.0.1:${port}`
 
 async function createKeys(dataDir: string): Promise<ReadonlyMap<string, string>> {
   await using store = openSqliteKeys({ file: keysFile(dataDir) })
-  const created = await store.createAll(Object.keys(consumers).map((consumer) => ({ consumer, label: 'test' })))
-  return new Map(created.map(({ key, entry }) => [entry.consumer, key]))
+  const expiresAtMs = Date.now() + 7 * 24 * 3600 * 1000
+  const wanted = Object.keys(consumers).map((consumer) => ({ consumer, label: 'test', expiresAtMs }))
+  const created = await store.createAll(wanted)
+  const dead = await store.create({ consumer: 'partner', label: 'revoked' })
+  await store.revoke(dead.entry.id)
+  return new Map([...created.map(({ key, entry }) => [entry.consumer, key] as const), [deadKey, dead.key]])
 }
 
 interface ConfigParts {
   readonly dataDir: string
+  readonly tls: Pick<Certificate, 'certificateFile' | 'keyFile'>
   readonly ports: Ports
   readonly clickhouse: URL
   readonly redisUrl: string
   readonly upstreamUrl: string
 }
 
-function toConfig({ dataDir, ports, clickhouse, redisUrl, upstreamUrl }: ConfigParts) {
+function toConfig({
+  dataDir,
+  tls: { certificateFile, keyFile },
+  ports,
+  clickhouse,
+  redisUrl,
+  upstreamUrl,
+}: ConfigParts) {
   const api = (name: string, upstream: string, ...routes: object[]) => ({
     name,
     basePath: `/${name}`,
@@ -103,11 +118,11 @@ function toConfig({ dataDir, ports, clickhouse, redisUrl, upstreamUrl }: ConfigP
     dataDir,
     gateway: {
       name: 'gateway-1',
-      listen: [{ port: ports.gateway }],
+      listen: [{ port: ports.gateway }, { port: ports.gatewayTls, tls: { certificateFile, keyFile } }],
       admin: { port: ports.gatewayAdmin },
       upstreams: {
         shop: { targets: [{ url: upstreamUrl }], responseMs, failures: 1000 }, // one late route takes no other one down
-        gone: { targets: [{ url: localUrl(ports.nothing) }], skipMs: 1000 },
+        gone: { targets: [{ url: localUrl(ports.nothing) }], skipMs: 1000, health: { intervalMs: 1000 } },
       },
       apis: [
         api(

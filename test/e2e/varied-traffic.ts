@@ -60,6 +60,9 @@ export const consumers = {
   crawler: { team: 'seo', plan: 'free' },
 } as const
 
+/** In place of a consumer: a key that was revoked. */
+export const deadKey = 'revoked'
+
 const calls: readonly Call[] = [
   { consumer: 'web-shop', method: 'GET', path: '/orders/42', times: 3 },
   { consumer: 'web-shop', method: 'POST', path: '/orders', times: 1 },
@@ -72,6 +75,7 @@ const calls: readonly Call[] = [
   { consumer: 'crawler', method: 'GET', path: '/orders/42', times: 2 }, // beyond its plan: 429
   { consumer: 'crawler', method: 'GET', path: '/admin/settings', times: 1 }, // not its plan: 403
   { consumer: '', method: 'GET', path: '/orders/42', times: 1 }, // 401
+  { consumer: deadKey, method: 'GET', path: '/orders/42', times: 1 }, // 401
 ]
 
 /** 5 rounds a second: every scrape sees every way to end. */
