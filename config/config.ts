@@ -124,7 +124,7 @@ export const configType = parts.superRefine(({ pump, sinks, gateway, alerts }, c
     context.addIssue({
       code: 'custom',
       path: ['alerts', 'apis', name],
-      message: `There is no API "${name}" under gateway.apis.${didYouMean(name, apis)}`,
+      message: `there is no API "${name}" under gateway.apis.${didYouMean(name, apis)}`,
     })
   }
 })

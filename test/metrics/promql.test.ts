@@ -3,13 +3,19 @@ import { test } from 'node:test'
 import {
   absent,
   and,
+  andOn,
   buckets,
+  countOverTime,
   increase,
+  labelled,
   max,
   minus,
+  now,
   observed,
   or,
   quantile,
+  quantileAcross,
+  quantileOverTime,
   rate,
   ratio,
   selector,
@@ -17,8 +23,10 @@ import {
   share,
   sum,
   times,
+  timesOn,
   topk,
   where,
+  whereOn,
 } from '../../metrics/promql.ts'
 import { recordMetrics } from '../../metrics/records.ts'
 
@@ -76,4 +84,31 @@ test('a share is of the total with the same labels', () => {
     share(byEndpoint, ['api'], byApi).text,
     'sum by (api, endpoint) (rate(penstock_requests_total[5m])) / on (api) group_left () sum by (api) (rate(penstock_requests_total[5m]))',
   )
+})
+
+test('sides with different labels are joined by those that both have', () => {
+  const left = sum(rate(series(requests), '5m'), 'api', 'endpoint')
+  const right = sum(rate(series(requests), '5m'), 'api')
+  const [l, r] = [left.text, right.text]
+  assert.equal(whereOn(left, '>', ['api'], right).text, `${l} > on (api) ${r}`)
+  assert.equal(andOn(left, ['api'], right).text, `${l} and on (api) ${r}`)
+  assert.equal(timesOn(left, ['api'], right).text, `${l} * on (api) group_left () ${r}`)
+  assert.deepEqual(timesOn(left, ['api'], right).labels, ['api', 'endpoint'])
+  // @ts-expect-error the right side has no such label
+  andOn(left, ['endpoint'], right)
+})
+
+test('the past may be sampled, and end earlier', () => {
+  const past = { window: '7d', step: '1h', offset: '15m' } as const
+  const rates = selector('penstock:requests:rate5m', ['api'])
+  assert.equal(
+    quantileOverTime(0.5, rates, past).text,
+    'quantile_over_time(0.5, penstock:requests:rate5m[7d:1h] offset 15m)',
+  )
+  assert.equal(countOverTime(rates, { window: '7d' }).text, 'count_over_time(penstock:requests:rate5m[7d])')
+  assert.equal(
+    quantileAcross(0.5, labelled(rates, 'week', '1'), 'api').text,
+    'quantile by (api) (0.5, label_replace(penstock:requests:rate5m, "week", "1", "", ""))',
+  )
+  assert.equal(minus(rates, now).text, 'penstock:requests:rate5m - time()')
 })

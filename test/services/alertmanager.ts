@@ -10,6 +10,7 @@ export interface AlertmanagerServer extends Server {
 }
 
 export interface KnownAlert {
+  readonly fingerprint: string
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly status: { readonly state: 'active' | 'suppressed' | 'unprocessed'; readonly inhibitedBy: readonly string[] }
