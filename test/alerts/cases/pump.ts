@@ -83,9 +83,7 @@ export const pumpCases: readonly AlertCase[] = [
   ]),
   at('PenstockGatewayDown', 'there is none', scraped('penstock-pump', 1), [{ job: 'penstock-gateway' }]),
   at('PenstockGatewayDown', 'it answers', scraped('penstock-gateway', 1), []),
-  at('PenstockPumpDown', 'one does not answer', scraped('penstock-pump', 0), [
-    { job: 'penstock-pump', instance: 'a:1' },
-  ]),
+  at('PenstockPumpDown', 'one does not answer', scraped('penstock-pump', 0), [{ job: 'penstock-pump' }]),
   at(
     'PenstockPumpDown',
     'one of two answers',
