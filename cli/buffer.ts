@@ -51,7 +51,7 @@ async function inspect(buffer: Buffer, { out, isTty }: Terminal): Promise<number
         align: i < 2 ? ('left' as const) : ('right' as const),
       })),
       producers.map(({ producer, shard, boot, nextSeq, appended, skipped }) => {
-        return [producer, shard, ...[boot, nextSeq, appended, skipped].map((n) => n.toLocaleString('en'))]
+        return [producer, shard, String(boot), ...[nextSeq, appended, skipped].map((n) => n.toLocaleString('en'))]
       }),
     ),
   )
