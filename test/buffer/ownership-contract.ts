@@ -71,8 +71,8 @@ export function ownershipContract(make: MakeLog): void {
     await owner.settle(seal, { delivered: 4, ...nothingElse })
     assert.equal((await ledger(log)).delivered, 4)
     assert.deepEqual(await log.deadLetters('a', { limit: 1 }), [])
-    assert.equal((await take(await scratch.open())).state.size, 0)
     assert.equal(owner.lost.aborted, false)
+    assert.equal((await take(await scratch.open())).state.size, 0)
   })
 
   test('an owner that was overtaken cannot even repeat a settle of its own', async () => {
