@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { tlsOptions } from '../tls-options.ts'
 
 const broker = z
   .string()
@@ -21,19 +22,7 @@ export const kafkaOptions = z.strictObject({
     })
     .optional()
     .describe('Credentials, where the brokers want some'),
-  tls: z
-    .strictObject({
-      ca: z.string().optional().describe('Certificates to trust in place of the system’s, PEM'),
-      cert: z.string().optional().describe('Certificate of this client, PEM'),
-      key: z.string().optional().meta({ secret: true }).describe('Key of that certificate, PEM'),
-      rejectUnauthorized: z
-        .boolean()
-        .default(true)
-        .describe('Whether a broker whose certificate is not trusted is refused'),
-    })
-    .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together')
-    .optional()
-    .describe('TLS to the brokers; an empty object trusts what the system trusts'),
+  tls: tlsOptions.optional().describe('TLS to the brokers; an empty object trusts what the system trusts'),
   prefix: z
     .string()
     .regex(/^[a-zA-Z0-9._-]{1,100}$/, 'may hold letters, digits, dots, dashes and underscores, at most 100')

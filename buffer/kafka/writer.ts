@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { BufferFullError, GapError, type StampedFrame, type Writer } from '../buffer.ts'
+import { Homes } from '../homes.ts'
 import { toMessage } from './frame-log.ts'
 import { bootKey } from './keys.ts'
 import type { Shard } from './shard.ts'
@@ -10,17 +10,19 @@ type BootName = Pick<StampedFrame, 'producer' | 'boot'>
 
 /** Appends each producer's frames to one shard. */
 export class KafkaWriter implements Writer {
-  readonly #shards: readonly Shard[]
   readonly #maxShardBytes: number
-  readonly #homes = new Map<string, Shard>()
+  readonly #homes: Homes<Shard>
 
   constructor(shards: readonly Shard[], maxShardBytes: number) {
-    this.#shards = shards
     this.#maxShardBytes = maxShardBytes
+    this.#homes = new Homes(shards, async (shard, { producer, boot }) => {
+      await shard.producers.refresh()
+      return shard.producers.get(bootKey(producer, boot)) !== undefined
+    })
   }
 
   async next(producer: string, boot: number): Promise<number> {
-    const shard = await this.#home({ producer, boot })
+    const shard = await this.#homes.of({ producer, boot })
     await shard.producers.refresh()
     return bootIn(shard, { producer, boot }).nextSeq
   }
@@ -28,13 +30,13 @@ export class KafkaWriter implements Writer {
   async append(frames: readonly StampedFrame[]): Promise<void> {
     const [first] = frames
     if (!first) return
-    const shard = await this.#home(first)
+    const shard = await this.#homes.of(first)
     await shard.producers.refresh() // how full the shard is, by all producers
     await shard.ofProducer(first.producer).change(() => appended(shard, frames, this.#maxShardBytes))
   }
 
   async skip({ throughSeq, records, ...name }: Parameters<Writer['skip']>[0]): Promise<void> {
-    const shard = await this.#home(name)
+    const shard = await this.#homes.of(name)
     await shard.ofProducer(name.producer).change(() => {
       const before = bootIn(shard, name)
       if (throughSeq < before.nextSeq) return nothing
@@ -44,22 +46,6 @@ export class KafkaWriter implements Writer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
-
-  /** The shard that has frames of this boot already, which matters where the number of partitions has grown; else the one that the producer's name falls on. */
-  async #home(boot: BootName): Promise<Shard> {
-    const key = bootKey(boot.producer, boot.boot)
-    const known = this.#homes.get(key)
-    if (known) return known
-    await Promise.all(this.#shards.map((shard) => shard.producers.refresh()))
-    const home = this.#shards.find((shard) => shard.producers.get(key)) ?? this.#shardOf(boot.producer)
-    this.#homes.set(key, home)
-    return home
-  }
-
-  #shardOf(producer: string): Shard {
-    const hash = createHash('sha1').update(producer).digest().readUInt32BE()
-    return this.#shards[hash % this.#shards.length]! // there is at least one
-  }
 }
 
 const nothing: Decision<undefined> = { messages: [], result: undefined }

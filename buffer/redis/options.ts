@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { tlsOptions } from '../tls-options.ts'
 
 const address = z.url({ protocol: /^rediss?$/, error: 'must be an address such as redis://localhost:6379' })
 
@@ -26,19 +27,7 @@ export const redisOptions = z
       })
       .optional()
       .describe('The primary is asked for from Sentinels'),
-    tls: z
-      .strictObject({
-        ca: z.string().optional().describe('Certificates to trust in place of the system’s, PEM'),
-        cert: z.string().optional().describe('Certificate of this client, PEM'),
-        key: z.string().optional().meta({ secret: true }).describe('Key of that certificate, PEM'),
-        rejectUnauthorized: z
-          .boolean()
-          .default(true)
-          .describe('Whether a server whose certificate is not trusted is refused'),
-      })
-      .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together')
-      .optional()
-      .describe('TLS, also where an address does not say rediss://'),
+    tls: tlsOptions.optional().describe('TLS, also where an address does not say rediss://'),
     prefix: z
       .string()
       .regex(/^[^{}]+$/, 'must not hold braces')
